@@ -1,0 +1,67 @@
+# `make` alone says what there is. PYTHON=python3.12 make test   chooses another Python.
+PYTHON ?= python3
+COLAB_PYTHON ?= python3.13
+VENV ?= .venv
+COLAB_VENV ?= .venv-colab
+BIN = $(VENV)/bin
+COLAB_BIN = $(COLAB_VENV)/bin
+
+.PHONY: help lab test test-colab lint notebooks stamp benchmark clean
+
+help:
+	@echo "make lab         set up $(VENV) and open the course in JupyterLab"
+	@echo "make test        set up $(VENV) and run every test and every notebook"
+	@echo "make test-colab  run every notebook with the package versions of a Colab session (Python 3.13)"
+	@echo "make lint        check the style of the code"
+	@echo "make notebooks   execute every notebook and store its outputs"
+	@echo "make stamp       write the repository's address (pyproject.toml) into badges and set-up cells"
+	@echo "make benchmark   time the trainer against the textbook script (needs the full MNIST)"
+	@echo "make clean       remove $(VENV), $(COLAB_VENV) and build folders; MNIST is downloaded again after that"
+
+# The environment is made once, and again when the lists of packages change.
+$(VENV)/.ready: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "The course needs Python 3.11 or newer, and $(PYTHON) is older or missing: try  make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version); PyTorch is large, so this takes a few minutes the first time."
+	@$(PYTHON) -m venv --clear $(VENV) || { echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+lab: $(VENV)/.ready
+	@echo "Opening notebooks/00_start_here.ipynb in JupyterLab; stop it with Ctrl-C."
+	@cd notebooks && ../$(BIN)/python -m jupyter lab 00_start_here.ipynb
+
+test: $(VENV)/.ready
+	@echo "Running the unit tests and every notebook."
+	@$(BIN)/python -m pytest
+
+# ipykernel is pinned below what nbval's dependencies would choose: the list is a constraint on everything else.
+$(COLAB_VENV)/.ready: requirements-colab.txt pyproject.toml
+	@$(COLAB_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' || \
+		{ echo "Colab has Python 3.13: name one with  make COLAB_PYTHON=/path/to/python3.13 test-colab"; exit 1; }
+	@echo "Setting up $(COLAB_VENV) with the package versions of a Colab session."
+	@$(COLAB_PYTHON) -m venv --clear $(COLAB_VENV)
+	@$(COLAB_BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-colab.txt
+	@$(COLAB_BIN)/python -m pip freeze --exclude-editable > $(COLAB_VENV)/before.txt
+	@$(COLAB_BIN)/python -m pip install --quiet --disable-pip-version-check -e . -c requirements-colab.txt
+	@$(COLAB_BIN)/python -m pip install --quiet --disable-pip-version-check nbval nbformat -c requirements-colab.txt
+	@touch $@
+
+test-colab: $(COLAB_VENV)/.ready
+	@echo "Running every notebook with the versions of a Colab session."
+	@$(COLAB_BIN)/python -m pytest notebooks
+
+lint: $(VENV)/.ready
+	@$(BIN)/ruff check .
+
+notebooks: $(VENV)/.ready
+	@$(BIN)/python tools/notebooks.py execute
+
+stamp: $(VENV)/.ready
+	@$(BIN)/python tools/notebooks.py stamp
+
+benchmark: $(VENV)/.ready
+	@$(BIN)/python benchmarks/train_speed.py
+
+clean:
+	rm -rf $(VENV) $(COLAB_VENV) build notebooks/build

@@ -1,0 +1,215 @@
+"""The rules that every chapter keeps: its anatomy, lengths, stored outputs, exercises, addresses."""
+
+import json
+import re
+import statistics
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import notebooks as tool  # noqa: E402  (tools/notebooks.py)
+from vae_course import checks  # noqa: E402
+
+PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+# The set-up cell is the same in every chapter but for what it imports from the course and beside torch.
+SETUP = re.compile(r"""import sys
+
+if "google\.colab" in sys\.modules:
+    %pip install -q git\+https://github\.com/[\w.-]+/[\w.-]+
+((?:import|from) [^\n*]+
+)+
+device = runtime\.pick_device\(\)
+runtime\.seed_everything\(0\)\Z""")
+
+every_notebook = pytest.mark.parametrize("notebook", [nbformat.read(path, as_version=4) for path in PATHS],
+                                         ids=[path.stem for path in PATHS])
+every_path = pytest.mark.parametrize("path", PATHS, ids=[path.stem for path in PATHS])
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def tags(cell) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+def prose(notebook) -> str:
+    """The markdown without code blocks, which are solutions, and without tables."""
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    return "\n".join(line for line in text.splitlines() if not line.startswith("|"))
+
+
+def lines(cell) -> int:
+    return len([line for line in cell.source.splitlines() if line.strip()])
+
+
+def test_there_are_chapters():
+    assert {"00_start_here", "08_build_and_train"} <= {path.stem for path in PATHS}
+
+
+@every_path
+def test_opening_cell(path):
+    opening = nbformat.read(path, as_version=4).cells[0]
+    assert opening.cell_type == "markdown"
+    assert opening.source.startswith(f"# {path.stem[:2]} · ")
+    for part in ("**Goal.**", "**You need.**", "**Time.**", "**The question.**"):
+        assert part in opening.source, f"the opening lacks {part}"
+    badge = f"https://colab.research.google.com/github/{tool.address()}/blob/main/notebooks/{path.name}"
+    assert badge in opening.source
+
+
+@every_notebook
+def test_one_setup_cell_the_same_everywhere(notebook):
+    assert [tags(cell) == ["set-up"] for cell in code_cells(notebook)].count(True) == 1
+    setup = notebook.cells[1]
+    assert tags(setup) == ["set-up"] and SETUP.fullmatch(setup.source), setup.source
+    assert len(setup.source.splitlines()) <= 12
+
+
+@every_notebook
+def test_cells_are_short(notebook):
+    sizes = [lines(cell) for cell in code_cells(notebook)]
+    assert max(sizes) <= 30
+    assert statistics.median(sizes) <= 8
+    for first, second in zip(notebook.cells, notebook.cells[1:]):
+        long = all(cell.cell_type == "code" and lines(cell) > 10 for cell in (first, second))
+        assert not long, f"two long code cells in a row:\n{first.source}\n---\n{second.source}"
+
+
+@every_notebook
+def test_enough_prose_and_not_too_much(notebook):
+    words = len(prose(notebook).split())
+    per_line = words / sum(lines(cell) for cell in code_cells(notebook))
+    assert 1200 <= words <= 3000, f"{words} words"
+    assert 8 <= per_line <= 20, f"{per_line:.1f} words of prose for each line of code"
+
+
+@every_notebook
+def test_no_star_imports_and_no_absolute_paths(notebook):
+    for cell in notebook.cells:
+        assert not re.search(r"import\s+\*", cell.source)
+    everything = json.dumps(notebook)
+    found = re.search(r"(?<![\w.])(/home/|/root/|/tmp/|/work/|/Users/|/content/|[A-Z]:\\\\)[\w.-]*", everything)
+    assert not found, found and found.group()
+
+
+@every_notebook
+def test_metadata_for_colab_and_github(notebook):
+    assert notebook.metadata["accelerator"] == "GPU"
+    assert notebook.metadata["kernelspec"]["name"] == "python3"
+    assert "widgets" not in notebook.metadata
+
+
+@every_path
+def test_stored_outputs_are_complete_or_absent(path):
+    notebook = nbformat.read(path, as_version=4)
+    cells = code_cells(notebook)
+    counts = [cell.execution_count for cell in cells]
+    if all(count is None for count in counts):
+        assert not any(cell.outputs for cell in cells)
+        return
+    assert counts == list(range(1, len(cells) + 1)), "outputs are not of one run from top to bottom"
+    assert notebook.metadata["vae_course"]["source"] == tool.source_hash(notebook), \
+        f"outputs are of an older source: python tools/notebooks.py execute notebooks/{path.name}"
+    for cell in cells:
+        for output in cell.outputs:
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr"
+            assert WIDGET not in output.get("data", {})
+
+
+@every_path
+def test_size(path):
+    assert path.stat().st_size <= 500_000
+
+
+@every_notebook
+def test_each_figure_is_followed_by_its_caption(notebook):
+    number = re.match(r"# (\d\d)", notebook.cells[0].source).group(1)
+    captions = re.findall(rf"\*\*Figure {int(number)}\.(\d+)\.\*\*", prose(notebook))
+    assert captions == [str(k + 1) for k in range(len(captions))]
+    for i, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code" and "plt.subplots(" in cell.source:
+            assert notebook.cells[i + 1].source.startswith(f"**Figure {int(number)}."), cell.source
+
+
+@every_notebook
+def test_closing(notebook):
+    closing = notebook.cells[-1].source
+    summary = closing.split("## Summary")[1].split("**References.**")[0]
+    assert 1 <= len(re.findall(r"^- ", summary, flags=re.MULTILINE)) <= 5
+    assert "**References.**" in closing and "**Next.**" in closing
+
+
+@every_path
+def test_links_lead_somewhere(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            for target in re.findall(r"\]\(([^)\s]+)\)", cell.source):
+                assert target.startswith("https://") or (path.parent / target).is_file(), target
+
+
+# ---------------------------------------------------------------- exercises
+
+def exercises():
+    """(chapter, name of the function, stub cell, solution) of every exercise."""
+    found = []
+    for path in PATHS:
+        cells = nbformat.read(path, as_version=4).cells
+        for i, cell in enumerate(cells):
+            if "exercise" in tags(cell):
+                solution = re.search(r"<details><summary>Solution</summary>\n\n.*?```python\n(.*?)```.*?</details>",
+                                     cells[i + 1].source, flags=re.DOTALL)
+                name = re.search(r"^def (\w+)\(", cell.source, flags=re.MULTILINE).group(1)
+                found.append(pytest.param(cells, cell, solution and solution.group(1), id=f"{path.stem[:2]}-{name}"))
+    return found
+
+
+def run_with_setup(cells, source: str) -> checks.Verdict:
+    """Run `source` after the imports of the set-up cell; returns the value of its last line, which calls the check."""
+    namespace: dict = {}
+    imports = [line for line in cells[1].source.splitlines() if line.startswith(("import ", "from "))]
+    body, last = source.rstrip().rsplit("\n", 1)
+    exec("\n".join(imports) + "\n" + body, namespace)
+    return eval(last, namespace)
+
+
+@every_notebook
+def test_three_to_six_exercises(notebook):
+    assert 3 <= len([cell for cell in code_cells(notebook) if "exercise" in tags(cell)]) <= 6
+
+
+@pytest.mark.parametrize("cells, stub, solution", exercises())
+def test_the_solution_passes_its_check_and_the_stub_does_not(cells, stub, solution):
+    assert solution is not None, "no folded solution follows the exercise"
+    check = stub.source.rstrip().splitlines()[-1]
+    assert check.startswith("checks.check_")
+    refused = run_with_setup(cells, stub.source)
+    assert not refused and "Not done yet" in refused.message
+    verdict = run_with_setup(cells, f"{solution}\n{check}")
+    assert verdict, verdict.message
+
+
+# ---------------------------------------------------------------- the address of the repository
+
+def test_the_address_stands_in_one_place():
+    for path in tool.STAMPED:
+        text = path.read_text(encoding="utf-8")
+        assert tool.with_address(text, tool.address()) == text, f"run `make stamp`: {path.name} has another address"
+        assert any(pattern.search(text) for pattern in tool.ADDRESS_IN_TEXT), f"{path.name} names no address"
+
+
+def test_stamping_replaces_every_address():
+    text = (ROOT / "notebooks" / "00_start_here.ipynb").read_text(encoding="utf-8")
+    moved = tool.with_address(text, "somebody/else")
+    assert tool.address() not in moved
+    assert moved.count("somebody/else") == text.count(tool.address()) >= 2

@@ -1,0 +1,109 @@
+"""Keep the notebooks in order: store outputs, stamp the repository's address, take the README's picture.
+
+    python tools/notebooks.py execute [notebook …]   # run each from a fresh kernel and store its outputs
+    python tools/notebooks.py stamp                  # write the address of pyproject.toml into badges, set-up cells, README
+    python tools/notebooks.py picture                # take docs/digits.png from the stored outputs of chapter 08
+"""
+
+import base64
+import hashlib
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+STAMPED = [*sorted(NOTEBOOKS.glob("[0-9]*.ipynb")), ROOT / "README.md", ROOT / "CITATION.cff"]
+ADDRESS_IN_TEXT = [  # the places where owner/name stands
+    re.compile(r"(?<=colab\.research\.google\.com/github/)[\w.-]+/[\w.-]+"),
+    re.compile(r"(?<=git\+https://github\.com/)[\w.-]+/[\w.-]+"),
+    re.compile(r"(?<=git clone https://github\.com/)[\w.-]+/[\w.-]+"),
+    re.compile(r'(?<=repository-code: "https://github\.com/)[\w.-]+/[\w.-]+'),
+]
+
+
+def address() -> str:
+    """owner/name of the repository, from pyproject.toml, the one place where it is written by hand."""
+    url = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
+    return url.removeprefix("https://github.com/").rstrip("/")
+
+
+def with_address(text: str, owner_and_name: str) -> str:
+    """The text with every address of the repository replaced."""
+    for pattern in ADDRESS_IN_TEXT:
+        text = pattern.sub(owner_and_name, text)
+    return text
+
+
+def source_hash(notebook) -> str:
+    """A fingerprint of the cells' sources: stored outputs belong to it."""
+    sources = "\0".join(f"{cell.cell_type}\0{cell.source}" for cell in notebook.cells)
+    return hashlib.sha256(sources.encode()).hexdigest()[:16]
+
+
+def stamp() -> None:
+    """Write the address into every file that names it, and keep the fingerprints of the outputs right."""
+    for path in STAMPED:
+        text = path.read_text(encoding="utf-8")
+        new = with_address(text, address())
+        if new == text:
+            continue
+        path.write_text(new, encoding="utf-8")
+        if path.suffix == ".ipynb":
+            notebook = nbformat.read(path, as_version=4)
+            if "vae_course" in notebook.metadata:
+                notebook.metadata["vae_course"]["source"] = source_hash(notebook)
+                nbformat.write(notebook, path)
+        print("stamped", path.relative_to(ROOT))
+
+
+def execute(path: Path) -> None:
+    """Run a notebook from a fresh kernel in its own folder, and store outputs that a static page can show."""
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3", store_widget_state=False, record_timing=False,
+                            resources={"metadata": {"path": str(path.parent)}})
+    client.execute()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            # A widget without its kernel is shown as an error: its still picture stands in the cell before.
+            cell.outputs = [out for out in cell.outputs
+                            if "application/vnd.jupyter.widget-view+json" not in out.get("data", {})]
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata["language_info"] = {"name": "python"}
+    notebook.metadata["vae_course"] = {"source": source_hash(notebook)}
+    nbformat.write(notebook, path)
+    print("executed", path.relative_to(ROOT))
+
+
+def picture() -> None:
+    """The last figure of 64 digits among the stored outputs of chapter 08, as docs/digits.png."""
+    notebook = nbformat.read(NOTEBOOKS / "08_build_and_train.ipynb", as_version=4)
+    cell = next(cell for cell in notebook.cells if cell.cell_type == "code" and "build/samples.png" in cell.source)
+    png = next(out.data["image/png"] for out in cell.outputs if "image/png" in out.get("data", {}))
+    target = ROOT / "docs" / "digits.png"
+    target.parent.mkdir(exist_ok=True)
+    target.write_bytes(base64.b64decode(png))
+    print("wrote", target.relative_to(ROOT))
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command that is named first."""
+    match arguments:
+        case ["stamp"]:
+            stamp()
+        case ["picture"]:
+            picture()
+        case ["execute", *names]:
+            for path in map(Path, names) if names else sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
+                execute(path.resolve())
+        case _:
+            sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,167 @@
+"""What must survive a stop: weights and checkpoints on the disk (a file is whole or not there), and the run in memory."""
+
+import copy
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load as tensors_from_bytes
+from safetensors.torch import save as tensors_to_bytes
+from torch import Tensor, nn
+
+from vae_course import runtime
+
+
+class CheckpointError(ValueError):
+    """A file of weights or a checkpoint is missing, damaged, or of another model or run; the message says which."""
+
+
+def write_whole(path: Path, write) -> None:
+    """Call write(file) on a temporary file beside `path`, flush it to the disk, and only then rename it to `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    with open(temporary, "wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def save_weights(model: nn.Module, path: str | os.PathLike) -> None:
+    """Write the model's weights as a safetensors file, whole or not at all."""
+    # Cloned, since safetensors refuses tensors that share memory, as tied weights do.
+    weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
+    write_whole(Path(path), lambda file: file.write(tensors_to_bytes(weights)))
+
+
+def load_weights(model: nn.Module, path: str | os.PathLike) -> None:
+    """Read into `model`, on whatever device it is, the weights that `save_weights` wrote.
+
+    Raises:
+        CheckpointError: if the file is missing or damaged, or holds another architecture; says what differs.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path} does not exist: train the model and save it with save_weights(model, path) first")
+    try:
+        weights = tensors_from_bytes(path.read_bytes())
+    except Exception as error:  # safetensors raises several kinds for damaged files
+        raise CheckpointError(f"{path} is not a whole safetensors file ({error})") from error
+    check_same_architecture(model.state_dict(), weights, path)
+    model.load_state_dict(weights)
+
+
+def check_same_architecture(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
+    """Raise CheckpointError, naming up to five differing parameters, unless names and shapes agree."""
+    differences = []
+    for name in [*expected, *(name for name in found if name not in expected)]:
+        want, have = (tuple(state[name].shape) if name in state else "absent" for state in (expected, found))
+        if want != have:
+            differences.append(f"{name}: the model has {want}, the file has {have}")
+    if differences:
+        more = f"\n  … and {len(differences) - 5} more" if len(differences) > 5 else ""
+        raise CheckpointError(f"{path} holds another architecture:\n  " + "\n  ".join(differences[:5]) + more)
+
+
+def save_checkpoint(checkpoint: dict, path: Path) -> None:
+    """Write a dict of tensors, numbers and strings, whole or not at all."""
+    write_whole(path, lambda file: torch.save(checkpoint, file))
+
+
+def load_checkpoint(path: Path) -> dict:
+    """Read what `save_checkpoint` wrote; no code in the file is run (weights_only).
+
+    Raises:
+        CheckpointError: if the file is damaged or is no checkpoint of `fit`.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # zip, pickle and value errors all mean the same here
+        reason = (str(error) or repr(error)).splitlines()[0].partition(". ")[0]
+        raise CheckpointError(f"{path} cannot be read ({reason}): delete it, "
+                              f"or start anew with resume=False") from error
+    if not isinstance(checkpoint, dict) or "settings" not in checkpoint:
+        raise CheckpointError(f"{path} is not a checkpoint of fit(); weights alone are read by load_weights(model, path)")
+    return checkpoint
+
+
+def keep_previous(path: Path) -> None:
+    """Rename the file of an earlier run to `*.previous`, so that a new run does not destroy it."""
+    if path.exists():
+        os.replace(path, path.with_name(path.name + ".previous"))
+
+
+# ---------------------------------------------------------------- the run of `training.fit`
+
+class History(list):
+    """One dict per finished epoch: "epoch", "seconds", "train_elbo", "validation_elbo", … in nats per example."""
+
+    def column(self, name: str) -> list[float]:
+        """One value per epoch, for a plot.
+
+        Raises:
+            KeyError: if nothing of that name was recorded; the message lists the names there are.
+        """
+        if self and name not in self[0]:
+            raise KeyError(f"history has no column {name!r}; it has {', '.join(self[0])}")
+        return [row[name] for row in self]
+
+
+class Run:
+    """What must survive a stop: model, optimizer, random state and history of the last finished epoch."""
+
+    def __init__(self, model, optimizer, settings: dict, path: str | os.PathLike | None, resume: bool):
+        self.model, self.optimizer, self.settings = model, optimizer, settings
+        self.device = next(model.parameters()).device
+        self.path = None if path is None else Path(path)
+        self.history, self.epochs_on_disk, self.previous_kept = History(), 0, False
+        if resume and self.path is None:
+            raise ValueError("resume=True needs the path of a checkpoint, got checkpoint=None")
+        if resume and self.path.exists():
+            self._resume(load_checkpoint(self.path))
+        self.last = self._snapshot(self.history)
+
+    def _snapshot(self, history: list[dict]) -> dict:
+        return {"model": copy.deepcopy(self.model.state_dict()), "settings": self.settings, "history": list(history),
+                "optimizer": copy.deepcopy(self.optimizer.state_dict()["state"]),
+                "random": runtime.random_state(self.device)}
+
+    def _restore(self, snapshot: dict) -> None:
+        self.model.load_state_dict(snapshot["model"])
+        own_groups = self.optimizer.state_dict()["param_groups"]
+        rate = self.optimizer.param_groups[0]["lr"]
+        self.optimizer.load_state_dict({"state": snapshot["optimizer"], "param_groups": own_groups})
+        self.optimizer.param_groups[0]["lr"] = rate  # load_state_dict replaced the tensor that the step writes to
+        self.history = History(snapshot["history"])
+
+    def _resume(self, checkpoint: dict) -> None:
+        check_same_architecture(self.model.state_dict(), checkpoint["model"], self.path)
+        changed = [f"{name} was {checkpoint['settings'].get(name)}, is now {value}"
+                   for name, value in self.settings.items() if checkpoint["settings"].get(name) != value]
+        if changed:
+            raise CheckpointError(f"{self.path} is of another run: {'; '.join(changed)}. Use the old settings, "
+                                              f"another file, or resume=False (the old file is kept)")
+        self._restore(checkpoint)
+        runtime.set_random_state(checkpoint["random"], self.device)
+        self.epochs_on_disk, self.previous_kept = len(self.history), True
+
+    def finish_epoch(self, row: dict) -> None:
+        """Add the epoch to the history, remember everything in memory, and write the checkpoint."""
+        self.last = self._snapshot([*self.history, row])
+        self.history = History(self.last["history"])
+        self._write()
+
+    def return_to_last_epoch(self) -> None:
+        """Put model and history back to the last finished epoch, and make sure that the checkpoint is the same."""
+        self._restore(self.last)
+        self._write()
+
+    def _write(self) -> None:
+        if self.path is None or self.epochs_on_disk == len(self.last["history"]):
+            return
+        if not self.previous_kept:  # only once: an interrupted write is repeated, and must not move this run's file away
+            keep_previous(self.path)
+            self.previous_kept = True
+        save_checkpoint(self.last, self.path)
+        self.epochs_on_disk = len(self.last["history"])

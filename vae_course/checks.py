@@ -1,0 +1,251 @@
+"""Checks of the exercises, shared by notebooks and tests. Each returns a Verdict, ✓ or ✗ with a hint; none raises."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vae_course.densities import bernoulli_log_likelihood, kl_to_standard_normal
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found; true if the answer passed."""
+
+    passed: bool
+    message: str
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __repr__(self) -> str:
+        return ("✓ " if self.passed else "✗ ") + self.message
+
+
+class _Wrong(Exception):
+    """Raised inside a check with the hint as its text."""
+
+
+def _verdict(check: Callable[[], str]) -> Verdict:
+    """Run a check; a NotImplementedError of the stub, any other error and a wrong answer each become a ✗."""
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return Verdict(True, check())
+    except NotImplementedError:
+        return Verdict(False, "Not done yet: replace the line `raise NotImplementedError`.")
+    except _Wrong as hint:
+        return Verdict(False, str(hint))
+    except Exception as error:
+        return Verdict(False, f"Your function raised {type(error).__name__}: {error}")
+
+
+def _close(a, b, tolerance: float = 1e-4) -> bool:
+    if a is None:  # a forgotten `return`
+        return False
+    a, b = (torch.as_tensor(value, dtype=torch.float64).detach() for value in (a, b))
+    return a.shape == b.shape and torch.allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+def _name_mistake(answer, mistakes: dict[str, object], otherwise: str) -> None:
+    """Raise the hint of the classic mistake that gives exactly this answer, or `otherwise`."""
+    for hint, value in mistakes.items():
+        if _close(answer, value):
+            raise _Wrong(hint)
+    raise _Wrong(otherwise)
+
+
+def check_bits_per_pixel(to_bits: Callable[[float], float]) -> Verdict:
+    """to_bits(nats per 28×28 image) → bits per pixel (notebook 00)."""
+    def check() -> str:
+        nats = 103.7
+        answer = to_bits(nats)
+        if not _close(answer, nats / math.log(2) / 784):
+            _name_mistake(answer, {
+                "That is bits per image: divide by the 784 pixels too.": nats / math.log(2),
+                "That is nats per pixel: a bit is log 2 = 0.693 nats, so divide by log 2.": nats / 784,
+                "You multiplied by log 2; a bit is log 2 nats, so bits are the larger number: divide.":
+                    nats * math.log(2) / 784,
+                "That uses log₁₀ 2; nats go with the natural logarithm.": nats / math.log10(2) / 784,
+            }, f"For {nats} nats per image the answer is not {answer}. Convert nats to bits, then share among the pixels.")
+        return "Right: nats / log 2 / 784."
+    return _verdict(check)
+
+
+def check_generate(generate: Callable[[Callable[[Tensor], Tensor], int, int], Tensor]) -> Verdict:
+    """generate(decode, n, latent_dim) → the decoder's output for n draws from the prior (notebook 00)."""
+    def check() -> str:
+        seen: list[Tensor] = []
+
+        def decode(z: Tensor) -> Tensor:
+            seen.append(z)
+            return z * 2
+
+        n, latent_dim = 4000, 3
+        answer = generate(decode, n, latent_dim)
+        if not seen:
+            raise _Wrong("The decoder was not called: draw z from the prior and return decode(z).")
+        z = seen[-1]
+        if tuple(z.shape) != (n, latent_dim):
+            raise _Wrong(f"decode got z of shape {tuple(z.shape)}; it needs one row per picture, ({n}, {latent_dim}).")
+        if z.min() >= 0 and z.max() > z.min():
+            raise _Wrong("No z is negative: torch.rand is uniform. The prior is N(0, I): torch.randn.")
+        if z.mean(0).abs().max() > 0.1 or (z.std(0) - 1).abs().max() > 0.1:
+            raise _Wrong(f"z has mean {z.mean():.2f} and standard deviation {z.std():.2f}; the prior has 0 and 1.")
+        if not isinstance(answer, Tensor) or not _close(answer, z * 2):
+            raise _Wrong("Return what decode(z) returned, unchanged.")
+        return "Right: z from N(0, I), one row per picture, and the decoder. No image is encoded."
+    return _verdict(check)
+
+
+def check_forward(forward: Callable[[Callable, Callable, Tensor], tuple[Tensor, Tensor, Tensor]]) -> Verdict:
+    """forward(encode, decode, x) → recon_logits, mu, logvar, with z reparameterized (notebook 08)."""
+    def check() -> str:
+        mu = torch.tensor([0.5, -2.0, 1.0]).expand(5000, 3).clone().requires_grad_()
+        logvar = torch.tensor([-2.0, 1.0, 0.5]).expand(5000, 3).clone().requires_grad_()
+        answer = forward(lambda x: (mu, logvar), lambda z: 10 * z, torch.zeros(5000, 1, 28, 28))
+        if not isinstance(answer, tuple) or len(answer) != 3:
+            raise _Wrong("Return three things: recon_logits, mu, logvar.")
+        logits, got_mu, got_logvar = answer
+        if not (_close(got_mu, mu) and _close(got_logvar, logvar)):
+            raise _Wrong("The second and third value must be mu and logvar, as encode returned them.")
+        if logits.min() >= 0 and logits.max() <= 1:
+            raise _Wrong("These look like probabilities: return the logits; the loss applies the sigmoid.")
+        z = logits / 10
+        mean, spread, sigma = z.mean(0), z.std(0), torch.exp(0.5 * logvar[0])
+        if spread.max() < 1e-6:
+            raise _Wrong("z has no noise: decoding mu alone is a plain autoencoder. Add sigma·eps." if _close(mean, mu[0])
+                         else "All examples share one eps: draw it in the shape of mu, torch.randn_like(mu).")
+        for hint, wrong in {
+            "The spread of z is exp(logvar), the variance: logvar is log σ², so σ = exp(logvar / 2).": torch.exp(logvar[0]),
+            "The spread of z is logvar itself: take σ = exp(logvar / 2).": logvar[0].abs(),
+            "The spread of z is 1: multiply eps by σ = exp(logvar / 2).": torch.ones(3),
+            "eps seems uniform (torch.rand): it must be N(0, 1), torch.randn_like(mu).": sigma / math.sqrt(12),
+        }.items():
+            if _close(spread, wrong, 0.06) and not _close(spread, sigma, 0.06):
+                raise _Wrong(hint)
+        if not (_close(mean, mu[0], 0.1) and _close(spread, sigma, 0.06)):
+            raise _Wrong(f"z has mean {mean.tolist()} and standard deviation {spread.tolist()}; they should be mu and "
+                         f"exp(logvar / 2), which are {mu[0].tolist()} and {sigma.tolist()}.")
+        if (torch.corrcoef(z.T) - torch.eye(3)).abs().max() > 0.1:
+            raise _Wrong("The latents share one eps: draw it in the shape of mu, torch.randn_like(mu).")
+        if logits.requires_grad:
+            logits.sum().backward()
+        if mu.grad is None or logvar.grad is None:
+            raise _Wrong("No gradient reaches mu and logvar: do not detach them, and do not use torch.no_grad().")
+        return "Right: z = mu + exp(logvar / 2)·eps, with gradients to both."
+    return _verdict(check)
+
+
+def check_loss(loss: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> Verdict:
+    """loss(x, recon_logits, mu, logvar) → −ELBO, the scalar mean over the batch, in nats per example (notebook 08)."""
+    def check() -> str:
+        g = torch.Generator().manual_seed(3)
+        x = (torch.rand(5, 1, 7, 6, generator=g) < 0.3).float()
+        logits = torch.randn(5, 1, 7, 6, generator=g)
+        mu, logvar = torch.randn(5, 3, generator=g), torch.randn(5, 3, generator=g)
+        recon, kl = bernoulli_log_likelihood(x, logits), kl_to_standard_normal(mu, logvar)   # (5,), (5,)
+        twice = bernoulli_log_likelihood(x, torch.sigmoid(logits))
+        answer = loss(x, logits, mu, logvar)
+        if not isinstance(answer, Tensor) or answer.ndim != 0:
+            raise _Wrong("Return one number: the mean over the batch, a tensor without axes.")
+        if not _close(answer, -(recon - kl).mean()):
+            _name_mistake(answer, {
+                "The sign: this is the ELBO; the loss that is minimised is −ELBO.": (recon - kl).mean(),
+                "The sign of the KL: the loss is −recon + kl.": -(recon + kl).mean(),
+                "The KL is missing.": -recon.mean(),
+                "You averaged over the pixels: sum them, or β becomes 784 (here 42) in disguise.":
+                    (-recon / 42 + kl).mean(),
+                "You averaged the KL over the latent dimensions: sum them.": (-recon + kl / 3).mean(),
+                "You averaged over pixels and latents: sum both; only the batch is averaged.": (-recon / 42 + kl / 3).mean(),
+                "You summed over the batch: then the loss grows with the batch size. Average over it.": -(recon - kl).sum(),
+                "The ½ of the KL is missing.": (-recon + 2 * kl).mean(),
+                "The sigmoid was applied twice: the arguments are logits already.": (-twice + kl).mean(),
+            }, f"The value should be {-(recon - kl).mean():.4f} here, got {answer:.4f}.")
+        return "Right: −(recon − kl), summed over pixels and latents, averaged over the batch."
+    return _verdict(check)
+
+
+def check_kl_gradient(gradient: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> Verdict:
+    """gradient(mu, logvar) → (∂KL/∂mu, ∂KL/∂logvar), both as mu (notebook 08; derived in 03)."""
+    def check() -> str:
+        g = torch.Generator().manual_seed(5)
+        mu, logvar = (torch.randn(4, 3, generator=g, dtype=torch.float64).requires_grad_() for _ in range(2))
+        kl_to_standard_normal(mu, logvar).sum().backward()
+        answer = gradient(mu.detach(), logvar.detach())
+        if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+            raise _Wrong("Return two things: ∂KL/∂mu and ∂KL/∂logvar.")
+        by_mu, by_logvar = answer
+        if not _close(by_mu, mu.grad):
+            _name_mistake(by_mu, {"∂(½μ²)/∂μ is μ, not μ/2.": mu / 2, "The sign of ∂KL/∂μ.": -mu},
+                          "∂KL/∂μ is wrong: only ½μ² depends on μ.")
+        if not _close(by_logvar, logvar.grad):
+            _name_mistake(by_logvar, {
+                "The ½ is missing in ∂KL/∂logvar; without it, this is the derivative with respect to log σ.":
+                    2 * logvar.grad,
+                "The sign of ∂KL/∂logvar.": -logvar.grad,
+                "That is the derivative with respect to σ², not to log σ²: multiply by σ².": 0.5 * (1 - torch.exp(-logvar)),
+            }, "∂KL/∂logvar is wrong: differentiate ½(e^l − 1 − l) with l = logvar.")
+        return "Right: μ and ½(e^logvar − 1), the same as autograd's, to rounding."
+    return _verdict(check)
+
+
+def check_effective_beta(effective_beta: Callable[[int, int], float]) -> Verdict:
+    """effective_beta(n_pixels, n_latents) of a loss that averages over both: mean(bce) + mean(kl) (notebook 08)."""
+    def check() -> str:
+        answer = effective_beta(784, 20)
+        if not _close(answer, 39.2):
+            _name_mistake(answer, {
+                "The other way round: dividing the reconstruction by 784 makes the KL heavier, so β > 1.": 20 / 784,
+                "That forgets the average over the latents, which divides the KL by n_latents.": 784,
+                "β is 1 only if neither is averaged.": 1,
+            }, f"For 784 pixels and 20 latents the answer is not {answer}: multiply the loss by n_pixels and read off β.")
+        if not _close(effective_beta(100, 4), 25.0):
+            raise _Wrong("Right for 784 and 20, but not for 100 and 4: use the arguments.")
+        return "Right: n_pixels / n_latents."
+    return _verdict(check)
+
+
+def check_coin_flips(coin_flip_nats: Callable[[int], float]) -> Verdict:
+    """coin_flip_nats(n_pixels) → log-probability of any picture under fair coins, in nats (notebook 00)."""
+    def check() -> str:
+        answer = coin_flip_nats(784)
+        if not _close(answer, -784 * math.log(2)):
+            _name_mistake(answer, {
+                "The sign: a probability below 1 has a negative logarithm.": 784 * math.log(2),
+                "That is in bits; in nats each coin counts log 2 = 0.693.": -784.0,
+                "The pixels are independent: multiply their probabilities, so add their logarithms.": -math.log(2),
+                "That is the probability; return its logarithm.": 0.5 ** 784,
+            }, f"For 784 pixels the answer is not {answer}: each pixel has probability ½, whatever its colour.")
+        if not _close(coin_flip_nats(10), -10 * math.log(2)):
+            raise _Wrong("Right for 784 pixels, but not for 10: use the argument.")
+        return "Right: −n log 2, the same for every picture."
+    return _verdict(check)
+
+
+def check_deeper_vae(build: Callable[[], torch.nn.Module]) -> Verdict:
+    """build() → an untrained VAE on (1, 28, 28) with two hidden layers on each side and 10 latents (notebook 08)."""
+    def check() -> str:
+        model = build()
+        x = (torch.rand(3, 1, 28, 28) < 0.2).float()
+        mu, logvar = model.encode(x)
+        if tuple(mu.shape) != (3, 10) or tuple(logvar.shape) != (3, 10):
+            raise _Wrong(f"encode gave shapes {tuple(mu.shape)} and {tuple(logvar.shape)}: there should be 10 latents.")
+        recon_logits = model.decode(mu)
+        if recon_logits.shape != x.shape:
+            raise _Wrong(f"decode gave the shape {tuple(recon_logits.shape)}; it should be that of x, {tuple(x.shape)}.")
+        for name in ("encoder", "decoder"):
+            layers = [m for m in getattr(model, name).modules() if isinstance(m, torch.nn.Linear)]
+            hidden = len(layers) - (2 if name == "encoder" else 1)  # all but to_mu and to_logvar, or the output layer
+            if hidden != 2:
+                raise _Wrong(f"The {name} has {hidden} hidden layer(s); make it two.")
+        activations = [m for m in model.modules() if type(m).__module__ == "torch.nn.modules.activation"]
+        if len(activations) < 4:
+            raise _Wrong(f"There are {len(activations)} activations for four hidden layers: without one after each hidden "
+                         f"layer, two linear layers are only one. (mlp puts none after its last layer.)")
+        if recon_logits.min() >= 0 and recon_logits.max() <= 1:
+            raise _Wrong("The decoder seems to end in a sigmoid: it must give logits.")
+        return f"Right: {sum(p.numel() for p in model.parameters()):,} parameters, ready for training.fit."
+    return _verdict(check)

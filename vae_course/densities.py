@@ -1,0 +1,233 @@
+"""Log-densities, the KL terms, and the reparameterization. Everything is in nats, one value per example."""
+
+import math
+
+import torch
+from torch import Tensor
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+# ---------------------------------------------------------------- what every function checks first
+
+def check_float(**tensors: Tensor) -> None:
+    """Raise TypeError, naming the argument, unless every tensor holds floating-point numbers."""
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
+            kind = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
+            raise TypeError(f"{name} must be a floating-point tensor, got {kind}"
+                            + ("; turn pixels into [0, 1] with data.grey(x)" if kind == torch.uint8 else ""))
+
+
+def check_same_shape(**tensors: Tensor) -> None:
+    """Raise ValueError, naming both arguments, unless all tensors have one shape (broadcasting would hide a bug)."""
+    (first, a), *others = tensors.items()
+    for name, b in others:
+        if a.shape != b.shape:
+            raise ValueError(f"{first} and {name} must have the same shape, got {tuple(a.shape)} and {tuple(b.shape)}")
+
+
+def check_unit_interval(**tensors: Tensor) -> None:
+    """Raise ValueError, naming the argument, if a value lies outside [0, 1] or is NaN."""
+    for name, x in tensors.items():
+        if torch.compiler.is_compiling() or (x.is_cuda and torch.cuda.is_current_stream_capturing()):
+            return  # a value cannot be read while the step is recorded; the eager steps before it were checked
+        low, high = (value.item() for value in x.detach().aminmax())
+        if not (low >= 0 and high <= 1):
+            hint = "; these look like 0–255 pixels: divide by 255 (data.grey does)" if high > 2 else ""
+            raise ValueError(f"{name} must lie in [0, 1], got values from {low:g} to {high:g}{hint}")
+
+
+def sum_per_example(values: Tensor) -> Tensor:
+    """Sum over every axis but the first: (B, …) to (B,)."""
+    return values.flatten(1).sum(1)
+
+
+# ---------------------------------------------------------------- Gaussians over the latent z
+
+def normal_log_density(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
+    """log N(z; mu, diag exp(logvar)), summed over the last axis.
+
+    Args:
+        z: (…, B, Z) points; leading axes, such as K samples, are allowed.
+        mu, logvar: (B, Z) mean and log of the *variance*.
+
+    Returns:
+        (…, B) nats; may be positive, since a density may exceed 1.
+
+    Raises:
+        TypeError, ValueError: if an argument is not a float tensor, or the shapes do not fit.
+
+    Source: the definition of the Gaussian density. Derived in notebooks/03.
+    """
+    check_float(z=z, mu=mu, logvar=logvar)
+    check_same_shape(mu=mu, logvar=logvar)
+    if z.shape[-mu.ndim:] != mu.shape:
+        raise ValueError(f"z must have shape (…, {', '.join(map(str, mu.shape))}) like mu, got {tuple(z.shape)}")
+    return -0.5 * (LOG_2PI + logvar + (z - mu) ** 2 * torch.exp(-logvar)).sum(-1)
+
+
+def standard_normal_log_density(z: Tensor) -> Tensor:
+    """log N(z; 0, I), summed over the last axis: (…, Z) to (…) nats."""
+    check_float(z=z)
+    return -0.5 * (LOG_2PI + z ** 2).sum(-1)
+
+
+def kl_to_standard_normal(mu: Tensor, logvar: Tensor) -> Tensor:
+    """KL( N(mu, diag exp(logvar)) || N(0, I) ), one value per example.
+
+    Args:
+        mu: (B, Z) mean of q(z|x).
+        logvar: (B, Z) log of the *variance* of q(z|x).
+
+    Returns:
+        (B,) nats; zero only where mu = 0 and logvar = 0.
+
+    Raises:
+        TypeError: if an argument is not a float tensor.
+        ValueError: if the shapes differ (broadcasting would hide a bug).
+
+    Source: Kingma & Welling (2014), arXiv:1312.6114, App. B. Derived in notebooks/03.
+    """
+    check_float(mu=mu, logvar=logvar)
+    check_same_shape(mu=mu, logvar=logvar)
+    return 0.5 * (mu ** 2 + torch.exp(logvar) - 1 - logvar).sum(-1)
+
+
+def kl_between_normals(mu: Tensor, logvar: Tensor, prior_mu: Tensor, prior_logvar: Tensor) -> Tensor:
+    """KL( N(mu, diag exp(logvar)) || N(prior_mu, diag exp(prior_logvar)) ), one value per example.
+
+    Args:
+        mu, logvar, prior_mu, prior_logvar: (B, Z), all of one shape.
+
+    Returns:
+        (B,) nats, ≥ 0.
+
+    Raises:
+        TypeError, ValueError: as `kl_to_standard_normal`.
+
+    Source: the Gaussian integral of notebooks/03, of which `kl_to_standard_normal` is the case m = 0, τ = 1.
+    """
+    check_float(mu=mu, logvar=logvar, prior_mu=prior_mu, prior_logvar=prior_logvar)
+    check_same_shape(mu=mu, logvar=logvar, prior_mu=prior_mu, prior_logvar=prior_logvar)
+    ratio = torch.exp(logvar - prior_logvar)                            # σ²/τ²
+    distance = (mu - prior_mu) ** 2 * torch.exp(-prior_logvar)          # (μ − m)²/τ²
+    return 0.5 * (distance + ratio - 1 - logvar + prior_logvar).sum(-1)
+
+
+def reparameterize(mu: Tensor, logvar: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """z = mu + sigma · eps with eps ~ N(0, I): a draw from q(z|x) that gradients can pass through.
+
+    Args:
+        mu, logvar: (…, Z) mean and log of the *variance*.
+        generator: the source of the noise; torch's global one if None.
+
+    Returns:
+        z, of the shape of mu.
+
+    Raises:
+        TypeError, ValueError: as `kl_to_standard_normal`.
+
+    Source: Kingma & Welling (2014), arXiv:1312.6114, §2.4. Derived in notebooks/06.
+    """
+    check_float(mu=mu, logvar=logvar)
+    check_same_shape(mu=mu, logvar=logvar)
+    eps = torch.randn(mu.shape, generator=generator, device=mu.device, dtype=mu.dtype)
+    return mu + torch.exp(0.5 * logvar) * eps
+
+
+# ---------------------------------------------------------------- likelihoods of the image x
+
+class _Softplus(torch.autograd.Function):
+    """log(1 + e^l), whose derivative is σ(l). torch's own softplus takes three times as long on a CPU."""
+
+    @staticmethod
+    def forward(ctx, logits: Tensor) -> Tensor:
+        ctx.save_for_backward(logits)
+        return logits.relu() - torch.sigmoid(logits.abs()).log()  # max(l, 0) − log σ(|l|): never overflows
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> Tensor:
+        logits, = ctx.saved_tensors
+        return grad * torch.sigmoid(logits)
+
+
+def softplus(logits: Tensor) -> Tensor:
+    """log(1 + e^l), elementwise: minus the log-probability that a Bernoulli pixel with the logit l is 0."""
+    return _Softplus.apply(logits)
+
+
+def bernoulli_log_likelihood(x: Tensor, recon_logits: Tensor) -> Tensor:
+    """log p(x|z) of independent Bernoulli pixels, given their logits.
+
+    Args:
+        x: (B, …) pixels in [0, 1]. For grey pixels this is minus the binary cross-entropy, which is a useful loss but
+            not the log of a density (notebooks/07).
+        recon_logits: as x; logits, not probabilities.
+
+    Returns:
+        (B,) nats: x·log λ + (1−x)·log(1−λ) with λ = sigmoid(l), which is x·l − log(1 + e^l), summed over the pixels.
+
+    Raises:
+        TypeError, ValueError: if dtypes or shapes do not fit, or a pixel lies outside [0, 1].
+
+    Source: Kingma & Welling (2014), arXiv:1312.6114, App. C.1. Derived in notebooks/07.
+    """
+    check_float(x=x, recon_logits=recon_logits)
+    check_same_shape(x=x, recon_logits=recon_logits)
+    check_unit_interval(x=x)
+    return sum_per_example(x * recon_logits - softplus(recon_logits))
+
+
+def continuous_bernoulli_log_norm(logits: Tensor) -> Tensor:
+    """log C(λ) = log( l / tanh(l/2) ) with l = logits: what makes λˣ(1−λ)¹⁻ˣ integrate to one over [0, 1].
+
+    Source: Loaiza-Ganem & Cunningham (2019), arXiv:1907.06845, §3, with 1 − 2λ = −tanh(l/2).
+    """
+    size = logits.abs()
+    near_zero = size < 0.1
+    safe = torch.where(near_zero, 1.0, size)  # keeps 0/0 out of the gradient of the branch that is not taken
+    far = torch.log(safe) + torch.log1p(torch.exp(-safe)) - torch.log(-torch.expm1(-safe))
+    series = math.log(2) + logits ** 2 / 12 - 7 * logits ** 4 / 1440  # error below 1e-8 where it is used
+    return torch.where(near_zero, series, far)
+
+
+def continuous_bernoulli_log_likelihood(x: Tensor, recon_logits: Tensor) -> Tensor:
+    """log p(x|z) of independent continuous-Bernoulli pixels: a true density on [0, 1], so right for grey pixels.
+
+    Args:
+        x: (B, …) pixels in [0, 1].
+        recon_logits: as x; logits of the parameter λ, which is not the mean.
+
+    Returns:
+        (B,) nats; may be positive.
+
+    Raises:
+        TypeError, ValueError: as `bernoulli_log_likelihood`.
+
+    Source: Loaiza-Ganem & Cunningham (2019), arXiv:1907.06845. Derived in notebooks/07.
+    """
+    return bernoulli_log_likelihood(x, recon_logits) + sum_per_example(continuous_bernoulli_log_norm(recon_logits))
+
+
+def gaussian_log_likelihood(x: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
+    """log p(x|z) of independent Gaussian pixels.
+
+    Args:
+        x: (B, …) pixels, on any scale.
+        mean: as x, the decoder's output.
+        logvar: log of the *variance*, a scalar tensor (one σ for all pixels) or as x.
+
+    Returns:
+        (B,) nats; may be positive.
+
+    Raises:
+        TypeError, ValueError: if dtypes or shapes do not fit.
+
+    Source: the definition of the Gaussian density. Derived in notebooks/07.
+    """
+    check_float(x=x, mean=mean, logvar=logvar)
+    check_same_shape(x=x, mean=mean)
+    if logvar.ndim > 0:
+        check_same_shape(x=x, logvar=logvar)
+    return -0.5 * sum_per_example(LOG_2PI + logvar + (x - mean) ** 2 * torch.exp(-logvar))

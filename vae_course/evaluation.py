@@ -1,0 +1,168 @@
+"""How good is a model: its test ELBO, an estimate of log p(x), rate and distortion, active units."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vae_course import runtime
+from vae_course.objectives import elbo_terms, importance_weighted_bound, log_weights
+
+DEFAULT_MEMORY = 256 * 2**20  # bytes that the importance-weighted estimate may take for one chunk
+BLOCK = 1000          # images that are prepared at once
+BYTES_PER_WEIGHT = 40 # of one log weight, with the double-precision copies that the estimate makes of it
+
+
+class Estimate(NamedTuple):
+    """A mean over the test set, in nats per example, with its standard error."""
+
+    mean: float
+    standard_error: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2f} ± {self.standard_error:.2f}"
+
+
+class TestElbo(NamedTuple):
+    """The test ELBO and its two terms, in nats per example."""
+
+    __test__ = False  # pytest must not take this for a test
+
+    elbo: Estimate
+    distortion: Estimate  # −E_q log p(x|z)
+    rate: Estimate        # KL(q(z|x) || p(z))
+
+
+class LogPx(NamedTuple):
+    """Importance-weighted estimates of log p(x), L_K, in nats."""
+
+    log_px: Tensor        # (N,) one value per example; low by about half its squared Monte-Carlo error
+    monte_carlo: Tensor   # (N,) standard error of each value that comes from the finite number of samples
+    n_samples: int        # K
+
+    @property
+    def estimate(self) -> Estimate:
+        """The mean over the examples; its standard error holds the spread of the examples and of the samples."""
+        return estimate(self.log_px)
+
+
+def estimate(values: Tensor) -> Estimate:
+    """Mean and standard error of independent values (N,), N ≥ 2."""
+    if values.ndim != 1 or len(values) < 2:
+        raise ValueError(f"values must have shape (N,) with N ≥ 2, got {tuple(values.shape)}")
+    values = values.double()
+    return Estimate(values.mean().item(), (values.std() / len(values) ** 0.5).item())
+
+
+@torch.no_grad()
+def test_elbo(model, images: Tensor, *condition: Tensor, prepare: Callable[[Tensor], Tensor],
+              seed: int = 0) -> TestElbo:
+    """The ELBO of held-out images, with one draw of the binarization and of z per image.
+
+    Args:
+        model: as in `objectives`.
+        images: (N, 1, 28, 28) uint8.
+        condition: nothing, or the labels (N,) of a conditional model.
+        prepare: how the model was trained to see images: `data.stochastic`, `data.fixed` or `data.grey`.
+        seed: of both draws.
+
+    Returns:
+        TestElbo, in nats per example. The standard errors are those of N independent examples.
+    """
+    generator = torch.Generator(images.device).manual_seed(seed)
+    recon, kl = [], []
+    for block in _blocks(model, images, condition, prepare, seed):
+        terms = elbo_terms(model, *block, generator=generator)
+        recon.append(terms.recon)
+        kl.append(terms.kl)
+    recon, kl = torch.cat(recon), torch.cat(kl)
+    return TestElbo(estimate(recon - kl), estimate(-recon), estimate(kl))
+
+
+test_elbo.__test__ = False  # pytest must not take this for a test
+
+
+@torch.no_grad()
+def log_px(model, images: Tensor, *condition: Tensor, n_samples: int, prepare: Callable[[Tensor], Tensor],
+           memory: int = DEFAULT_MEMORY, seed: int = 0) -> LogPx:
+    """The importance-weighted estimate L_K of log p(x) for each image.
+
+    L_K is below log p(x) on average, and rises to it as K grows, so −L_K is an upper bound on the NLL on average.
+
+    Args:
+        model, images, condition, prepare, seed: as `test_elbo`.
+        n_samples: K, the number of draws of z per image.
+        memory: bytes that the tensors of one chunk may take; images and samples are chunked to stay below.
+
+    Returns:
+        LogPx.
+
+    Raises:
+        ValueError: if `memory` does not suffice for a single sample; says how much would.
+
+    Source: Burda, Grosse & Salakhutdinov (2016), arXiv:1509.00519, §3 and §5. Derived in notebooks/12.
+    """
+    if n_samples < 1:
+        raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+    per_row = _bytes_per_row(model, images[:1], [c[:1] for c in condition], prepare)
+    per_image = BYTES_PER_WEIGHT * n_samples
+    if memory < 2 * max(per_row, per_image):
+        raise ValueError(f"memory must be at least {2 * max(per_row, per_image)} bytes (one image with "
+                         f"{n_samples} samples of this model), got {memory}")
+    rows = memory // 2 // per_row                                   # (sample, image) pairs that are decoded at once
+    batch = min(BLOCK, memory // 2 // per_image, max(1, rows // min(n_samples, 10)))
+    chunk = max(1, rows // batch)                                   # samples of each image that are decoded at once
+    sizes = [min(chunk, n_samples - done) for done in range(0, n_samples, chunk)]
+    generator = torch.Generator(images.device).manual_seed(seed)
+    values, errors = [], []
+    for block in _blocks(model, images, condition, prepare, seed):
+        for x, *c in zip(*(tensor.split(batch) for tensor in block)):
+            log_w = torch.cat([log_weights(model, x, *c, n_samples=k, generator=generator) for k in sizes]).double()
+            values.append(importance_weighted_bound(log_w))         # (K, B) to (B,)
+            shares = torch.softmax(log_w, 0)                        # w_k / Σ w, so that Σ shares² = 1/(effective K)
+            errors.append(((shares ** 2).sum(0) - 1 / n_samples).clamp(min=0).sqrt())   # sd(w) / (mean(w)·√K)
+    return LogPx(torch.cat(values), torch.cat(errors), n_samples)
+
+
+@torch.no_grad()
+def active_units(model, images: Tensor, *condition: Tensor, prepare: Callable[[Tensor], Tensor],
+                 threshold: float = 0.01) -> Tensor:
+    """Which latent dimensions the encoder uses: Var_x(μ_j(x)) > threshold.
+
+    Returns:
+        (Z,) bool.
+
+    Source: Burda, Grosse & Salakhutdinov (2016), arXiv:1509.00519, §5, with their threshold of 0.01.
+    """
+    mu = torch.cat([model.encode(*block)[0] for block in _blocks(model, images, condition, prepare, seed=0)])
+    return mu.var(0) > threshold
+
+
+def _blocks(model, images: Tensor, condition, prepare, seed: int):
+    """(x, *condition) in blocks of 1,000 images; how they are binarized depends on `seed` alone."""
+    model.eval()
+    for k, block in enumerate(zip(*(tensor.split(BLOCK) for tensor in (images, *condition)))):
+        with runtime.seeded(1000 * seed + k + 1, images.device):  # + 1: `seed` itself is that of the draws of z
+            x = prepare(block[0])
+        yield x, *block[1:]
+
+
+def _bytes_per_row(model, image: Tensor, condition, prepare) -> int:
+    """Bytes that one (sample, image) pair takes: the outputs of the decoder's layers, and tensors like x and z."""
+    model.eval()  # as `_blocks` does: the probe below is a batch of one
+    numbers = 0
+
+    def count(module, inputs, output):
+        nonlocal numbers
+        numbers += output.numel()
+
+    hooks = [module.register_forward_hook(count) for module in model.decoder.modules()]
+    try:
+        with runtime.seeded(0, image.device):  # a probe must not use up the caller's random numbers
+            x = prepare(image)
+        model.decode(torch.zeros(1, model.latent_dim, device=x.device), *condition)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return 4 * (numbers + 6 * x.numel() + 8 * model.latent_dim)

@@ -1,0 +1,207 @@
+"""The VAE: an encoder, a decoder and a likelihood, each of which can be exchanged for another."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from vae_course.densities import (
+    bernoulli_log_likelihood,
+    check_float,
+    check_unit_interval,
+    continuous_bernoulli_log_likelihood,
+    gaussian_log_likelihood,
+    kl_to_standard_normal,
+    reparameterize,
+    standard_normal_log_density,
+)
+
+
+def mlp(sizes: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU) -> nn.Sequential:
+    """Linear layers from sizes[0] to sizes[-1] with an activation between them, none after the last."""
+    if len(sizes) < 2:
+        raise ValueError(f"sizes must name at least an input and an output width, got {list(sizes)}")
+    layers: list[nn.Module] = []
+    for n_in, n_out in zip(sizes, sizes[1:]):
+        layers += [nn.Linear(n_in, n_out), activation()]
+    return nn.Sequential(*layers[:-1])
+
+
+class GaussianEncoder(nn.Module):
+    """x → (mu, logvar) of q(z|x): shared features, then one linear layer for each of the two."""
+
+    def __init__(self, features: nn.Module, feature_dim: int, latent_dim: int):
+        super().__init__()
+        self.features = features
+        self.to_mu = nn.Linear(feature_dim, latent_dim)
+        self.to_logvar = nn.Linear(feature_dim, latent_dim)
+        self.latent_dim = latent_dim
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.features(x)                        # (B, feature_dim)
+        return self.to_mu(h), self.to_logvar(h)     # (B, Z), (B, Z)
+
+
+# ---------------------------------------------------------------- likelihoods: what the decoder's output means
+
+class BernoulliLikelihood(nn.Module):
+    """p(x|z) for binary pixels; the decoder's output is `recon_logits`."""
+
+    def log_prob(self, x: Tensor, recon: Tensor) -> Tensor:
+        """(B, …) pixels and logits to (B,) nats."""
+        return bernoulli_log_likelihood(x, recon)
+
+    def mean(self, recon: Tensor) -> Tensor:
+        """E[x|z], as recon: the picture that is usually shown."""
+        return torch.sigmoid(recon)
+
+    def sample(self, recon: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """One draw of x, as recon: 0 or 1 for each pixel."""
+        return torch.bernoulli(self.mean(recon), generator=generator)
+
+
+class ContinuousBernoulliLikelihood(nn.Module):
+    """p(x|z) on [0, 1] (Loaiza-Ganem & Cunningham 2019); the decoder's output is the logit l of λ."""
+
+    def log_prob(self, x: Tensor, recon: Tensor) -> Tensor:
+        """(B, …) pixels and logits to (B,) nats."""
+        return continuous_bernoulli_log_likelihood(x, recon)
+
+    def mean(self, recon: Tensor) -> Tensor:
+        """E[x|z] = λ/(2λ−1) − 1/l, and ½ + l/12 near l = 0."""
+        near_zero = recon.abs() < 0.1
+        safe = torch.where(near_zero, 1.0, recon)
+        return torch.where(near_zero, 0.5 + recon / 12, torch.sigmoid(safe) / torch.tanh(safe / 2) - 1 / safe)
+
+    def sample(self, recon: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """One draw of x in [0, 1] by inverting the distribution function F(x) = (e^{lx} − 1)/(e^l − 1)."""
+        u = torch.rand(recon.shape, generator=generator, device=recon.device, dtype=recon.dtype)
+        size = recon.abs().clamp(min=1e-4)  # l and −l are mirror images, and e^{−|l|} does not overflow
+        below = 1 + torch.log(u + (1 - u) * torch.exp(-size)) / size
+        return torch.where(recon < 0, 1 - below, below).clamp(0, 1)
+
+
+class GaussianLikelihood(nn.Module):
+    """p(x|z) = N(x; recon, σ²) with one σ for all pixels, fixed or learned with the network."""
+
+    def __init__(self, sigma: float = 1.0, learn_sigma: bool = False):
+        super().__init__()
+        if not sigma > 0:
+            raise ValueError(f"sigma must be positive, got {sigma}")
+        self.logvar = nn.Parameter(torch.tensor(2 * math.log(sigma)), requires_grad=learn_sigma)
+
+    @property
+    def sigma(self) -> Tensor:
+        """The standard deviation of a pixel, a scalar."""
+        return torch.exp(0.5 * self.logvar)
+
+    def log_prob(self, x: Tensor, recon: Tensor) -> Tensor:
+        """(B, …) pixels and means to (B,) nats."""
+        return gaussian_log_likelihood(x, recon, self.logvar)
+
+    def mean(self, recon: Tensor) -> Tensor:
+        """E[x|z]: the decoder's output itself."""
+        return recon
+
+    def sample(self, recon: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """One draw of x, as recon."""
+        eps = torch.randn(recon.shape, generator=generator, device=recon.device, dtype=recon.dtype)
+        return recon + self.sigma * eps
+
+
+# ---------------------------------------------------------------- the model
+
+class VAE(nn.Module):
+    """A variational autoencoder with the prior p(z) = N(0, I).
+
+    Args:
+        encoder: x (B, *input_shape) → (mu, logvar), (B, Z) each; needs an attribute `latent_dim`.
+        decoder: z (B, Z) → recon (B, *input_shape), whose meaning the likelihood fixes.
+        likelihood: `log_prob`, `mean` and `sample`; Bernoulli if None.
+        input_shape: shape of one example.
+
+    Source: Kingma & Welling (2014), arXiv:1312.6114. Built in notebooks/08.
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, likelihood: nn.Module | None = None,
+                 input_shape: Sequence[int] = (1, 28, 28)):
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.likelihood = likelihood if likelihood is not None else BernoulliLikelihood()
+        self.input_shape = tuple(input_shape)
+        self.latent_dim = encoder.latent_dim
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """mu and logvar of q(z|x), (B, Z) each, for images x (B, *input_shape) in [0, 1]."""
+        check_float(x=x)
+        if x.shape[1:] != self.input_shape or x.ndim != 1 + len(self.input_shape):
+            raise ValueError(f"x must have shape (B, {', '.join(map(str, self.input_shape))}), got {tuple(x.shape)}")
+        mu, logvar = self.encoder(x)
+        return mu.float(), logvar.float()  # float32 also under autocast: the KL is a difference of large terms
+
+    def decode(self, z: Tensor) -> Tensor:
+        """recon (B, *input_shape) for z (B, Z): logits for a Bernoulli likelihood, means for a Gaussian one."""
+        check_float(z=z)
+        if z.ndim != 2 or z.shape[1] != self.latent_dim:
+            raise ValueError(f"z must have shape (B, {self.latent_dim}), got {tuple(z.shape)}")
+        return self.decoder(z).float()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """recon, mu, logvar for images x: encode, draw z by reparameterization, decode."""
+        mu, logvar = self.encode(x)
+        return self.decode(reparameterize(mu, logvar)), mu, logvar
+
+    def kl(self, mu: Tensor, logvar: Tensor) -> Tensor:
+        """KL(q(z|x) || p(z)): (B,) nats."""
+        return kl_to_standard_normal(mu, logvar)
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        """log p(z): (B, Z) to (B,) nats."""
+        return standard_normal_log_density(z)
+
+    @torch.no_grad()
+    def generate(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Decoder means (n, *input_shape) of n draws z ~ p(z). No image is encoded. The generator is on the CPU."""
+        z = torch.randn(n, self.latent_dim, generator=generator)  # drawn on the CPU: the same digits on every device
+        return self.likelihood.mean(self.decode(z.to(next(self.parameters()).device)))
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Decoder means (B, *input_shape) at the posterior means of the images x: no noise."""
+        return self.likelihood.mean(self.decode(self.encode(x)[0]))
+
+
+def reference_vae(latent_dim: int = 20, hidden_dim: int = 400, activation: Callable[[], nn.Module] = nn.ReLU,
+                  likelihood: nn.Module | None = None, mean_image: Tensor | None = None) -> VAE:
+    """The network of the course: 784 – hidden_dim – latent_dim – hidden_dim – 784.
+
+    Args:
+        latent_dim: Z.
+        hidden_dim: width of the one hidden layer on either side.
+        activation: makes the nonlinearity, e.g. nn.ReLU or nn.SiLU.
+        likelihood: as VAE.
+        mean_image: (1, 28, 28) mean training image in [0, 1]; the decoder's output bias starts at its log-odds, so that
+            training begins at the mean digit instead of at grey noise. Bernoulli-type likelihoods only.
+
+    Raises:
+        TypeError, ValueError: if mean_image is not a float tensor of the shape (1, 28, 28) in [0, 1].
+    """
+    encoder = GaussianEncoder(nn.Sequential(nn.Flatten(), mlp([784, hidden_dim], activation), activation()),
+                              hidden_dim, latent_dim)
+    decoder = nn.Sequential(mlp([latent_dim, hidden_dim, 784], activation), nn.Unflatten(1, (1, 28, 28)))
+    model = VAE(encoder, decoder, likelihood)
+    if mean_image is not None:
+        start_at_mean_image(decoder[0][-1], mean_image)
+    return model
+
+
+@torch.no_grad()
+def start_at_mean_image(output_layer: nn.Linear, mean_image: Tensor) -> None:
+    """Set the layer's bias to log(p/(1−p)) of the mean image's pixels p, kept within [0.001, 0.999]."""
+    check_float(mean_image=mean_image)
+    if mean_image.numel() != output_layer.bias.numel():
+        raise ValueError(f"mean_image must have {output_layer.bias.numel()} pixels, got {tuple(mean_image.shape)}")
+    check_unit_interval(mean_image=mean_image)
+    output_layer.bias.copy_(torch.logit(mean_image.flatten(), eps=1e-3))

@@ -1,0 +1,113 @@
+"""What is maximised: the ELBO in its two terms, and the importance-weighted bound. Models are passed in.
+
+A model here is anything with `encode(x, *condition)`, `decode(z, *condition)`, `likelihood.log_prob(x, recon)`,
+`kl(mu, logvar, *condition)` and `log_prior(z, *condition)`; `condition` is empty for a VAE.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vae_course.densities import check_float, normal_log_density, reparameterize
+
+
+class ElboTerms(NamedTuple):
+    """The two terms of the ELBO, one value per example, in nats."""
+
+    recon: Tensor  # (B,) E_q log p(x|z), estimated with one z per example
+    kl: Tensor     # (B,) KL(q(z|x) || p(z)) ≥ 0
+
+    @property
+    def elbo(self) -> Tensor:
+        """(B,) nats: recon − kl."""
+        return self.recon - self.kl
+
+
+def elbo_terms(model, x: Tensor, *condition: Tensor, generator: torch.Generator | None = None) -> ElboTerms:
+    """Both terms of the ELBO of each example, with one reparameterized draw of z.
+
+    Args:
+        model: see the head of this module.
+        x: (B, …) images in [0, 1].
+        condition: nothing, or the labels (B,) of a conditional model.
+        generator: the source of the noise; torch's global one if None.
+
+    Returns:
+        ElboTerms of (B,) nats each.
+
+    Raises:
+        TypeError, ValueError: if x does not fit the model, or its pixels lie outside [0, 1].
+
+    Source: Kingma & Welling (2014), arXiv:1312.6114, Eq. 3 and 10. Derived in notebooks/04.
+    """
+    mu, logvar = model.encode(x, *condition)                # (B, Z) each
+    z = reparameterize(mu, logvar, generator)               # (B, Z)
+    recon = model.likelihood.log_prob(x, model.decode(z, *condition))
+    return ElboTerms(recon=recon, kl=model.kl(mu, logvar, *condition))
+
+
+def negative_elbo(model, x: Tensor, *condition: Tensor, beta: float = 1.0) -> dict[str, Tensor]:
+    """The training loss −mean(recon − beta·kl), with the means of its terms beside it, for `training.fit`.
+
+    Args:
+        model, x, condition: as `elbo_terms`.
+        beta: weight of the summed KL; 1 is the VAE (Higgins et al. 2017 call other values β-VAE).
+
+    Returns:
+        {"loss", "recon", "kl", "elbo"}: scalar tensors, nats per example; "elbo" always has beta = 1.
+    """
+    terms = elbo_terms(model, x, *condition)
+    return {
+        "loss": -(terms.recon - beta * terms.kl).mean(),
+        "recon": terms.recon.mean(),
+        "kl": terms.kl.mean(),
+        "elbo": terms.elbo.mean(),
+    }
+
+
+def log_weights(model, x: Tensor, *condition: Tensor, n_samples: int,
+                generator: torch.Generator | None = None) -> Tensor:
+    """log w_k = log p(x|z_k) + log p(z_k) − log q(z_k|x) for K draws z_k ~ q(z|x).
+
+    Args:
+        model, x, condition, generator: as `elbo_terms`.
+        n_samples: K, the number of draws per example.
+
+    Returns:
+        (K, B) nats.
+
+    Source: Burda, Grosse & Salakhutdinov (2016), arXiv:1509.00519, §3. Derived in notebooks/12.
+    """
+    if n_samples < 1:
+        raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+    mu, logvar = model.encode(x, *condition)                                        # (B, Z)
+    shape = (n_samples, *mu.shape)
+    z = reparameterize(mu.expand(shape), logvar.expand(shape), generator)           # (K, B, Z)
+    # The K samples are stacked along the batch: row k·B + b holds sample k of example b.
+    x_rows = x.expand(n_samples, *x.shape).flatten(0, 1)                            # (K·B, …)
+    condition_rows = [c.expand(n_samples, *c.shape).flatten(0, 1) for c in condition]
+    recon = model.likelihood.log_prob(x_rows, model.decode(z.flatten(0, 1), *condition_rows)).view(n_samples, -1)
+    log_prior = model.log_prior(z.flatten(0, 1), *condition_rows).view(n_samples, -1)
+    return recon + log_prior - normal_log_density(z, mu, logvar)
+
+
+def importance_weighted_bound(log_w: Tensor) -> Tensor:
+    """L_K = log( (1/K) Σ_k w_k ): the ELBO at K = 1, and log p(x) as K grows.
+
+    Args:
+        log_w: (K, B) log importance weights, nats.
+
+    Returns:
+        (B,) nats.
+
+    Raises:
+        TypeError, ValueError: if log_w is not a float tensor of two axes with K ≥ 1.
+
+    Source: Burda, Grosse & Salakhutdinov (2016), arXiv:1509.00519, §3. Derived in notebooks/12.
+    """
+    check_float(log_w=log_w)
+    if log_w.ndim != 2 or len(log_w) == 0:
+        raise ValueError(f"log_w must have shape (K, B) with K ≥ 1, got {tuple(log_w.shape)}")
+    return torch.logsumexp(log_w, 0) - math.log(len(log_w))

@@ -1,0 +1,117 @@
+"""What the machine can do: the device, its fast number format, and random numbers that repeat."""
+
+import os
+import platform
+import random
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+DEVICES = ("cuda", "mps", "cpu")  # in the order of preference
+
+
+def available_devices() -> list[str]:
+    """The names out of ("cuda", "mps", "cpu") that this machine and this build of torch can use."""
+    usable = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return [name for name in DEVICES if usable[name]]
+
+
+def pick_device(name: str | None = None) -> torch.device:
+    """The device to train on: `name`, else the environment variable VAE_COURSE_DEVICE, else the fastest there is.
+
+    Args:
+        name: "cuda", "mps", "cpu", or one GPU of several, such as "cuda:1".
+
+    Raises:
+        ValueError: if the name is unknown, or the machine has no such device.
+    """
+    asked = name or os.environ.get("VAE_COURSE_DEVICE") or available_devices()[0]
+    kind, _, index = asked.partition(":")
+    if kind not in DEVICES or (index and not index.isdigit()):
+        raise ValueError(f"device must be one of {', '.join(DEVICES)} (or cuda:0, cuda:1, …), got {asked!r}")
+    if kind not in available_devices():
+        raise ValueError(f"device {asked!r} was asked for, but this machine offers only {available_devices()}")
+    if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
+        raise ValueError(f"device {asked!r} was asked for, but this machine has {torch.cuda.device_count()} GPU(s)")
+    return torch.device(asked)
+
+
+def bf16_is_fast(device: torch.device) -> bool:
+    """Whether the processor multiplies bfloat16 matrices in hardware (elsewhere bf16 is slower than float32)."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)  # Ampere and later
+    if device.type == "cpu":
+        probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        return any(getattr(torch.cpu, probe, lambda: False)() for probe in probes)
+    return False
+
+
+def autocast(device: torch.device, enabled: bool):
+    """A context in which matrix products run in bfloat16 if `enabled`, and in float32 otherwise."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's, NumPy's and torch's random numbers, and let cuDNN use only algorithms that repeat."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+
+
+def random_state(device: torch.device) -> dict[str, torch.Tensor]:
+    """The state of torch's random numbers on the CPU and on `device`, to be given to `set_random_state`."""
+    state = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        state["mps"] = torch.mps.get_rng_state()
+    return state
+
+
+def set_random_state(state: dict[str, torch.Tensor], device: torch.device) -> None:
+    """Put back what `random_state` returned; a state of another kind of device is passed over."""
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)
+    elif device.type == "mps" and "mps" in state:
+        torch.mps.set_rng_state(state["mps"])
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device):
+    """Inside the block torch's random numbers start from `seed`; afterwards they go on as if nothing had been drawn."""
+    before = random_state(device)
+    torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        set_random_state(before, device)
+
+
+def device_name(device: torch.device) -> str:
+    """What the device is called, for a table: "NVIDIA H200", "Apple GPU", or the processor and its threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "mps":
+        return "Apple GPU"
+    return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+
+
+def describe_machine(device: torch.device) -> str:
+    """Four short lines: Python, torch, the device, and the number format that training will use on it."""
+    precision = "bfloat16 products" if bf16_is_fast(device) else "float32"
+    return "\n".join([
+        f"Python     {platform.python_version()} on {platform.system()}",
+        f"torch      {torch.__version__}",
+        f"device     {device} ({device_name(device)})",
+        f"training   {precision}",
+    ])
+
+
+def time_stamp() -> str:
+    """The local date and time, as a name for a folder."""
+    return time.strftime("%Y-%m-%d_%H-%M-%S")

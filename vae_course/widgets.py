@@ -1,0 +1,65 @@
+"""Explorers: ipywidgets around plain functions. A callback may run in a second thread while a cell is busy, so it uses
+neither pyplot nor global random numbers."""
+
+from collections.abc import Callable, Sequence
+
+import ipywidgets
+import numpy as np
+
+from vae_course.plots import png_bytes
+
+PICTURE_SCALE = 8  # a 28×28 digit becomes 224 pixels wide
+
+
+def latent_sliders(picture: Callable[[np.ndarray], np.ndarray], latent_dim: int, dimensions: Sequence[int], *,
+                   reach: float = 3.0, seed: int = 0) -> ipywidgets.VBox:
+    """Sliders for some dimensions of z, and the picture of that z beside them.
+
+    Args:
+        picture: z (latent_dim,) → (H, W) in [0, 1]. Called in the kernel for each move; must not draw random numbers.
+        latent_dim: Z.
+        dimensions: which dimensions get a slider; all others are 0, or as "random z" drew them.
+        reach: the sliders run from −reach to reach, in standard deviations of the prior.
+        seed: of "random z".
+
+    Returns:
+        A widget; with the children `sliders`, `buttons`, `image` and `state` as attributes, for tests.
+
+    Raises:
+        ValueError: if `dimensions` names a dimension twice, or one that z does not have.
+    """
+    dimensions = [int(d) for d in dimensions]
+    if len(set(dimensions)) != len(dimensions) or not all(0 <= d < latent_dim for d in dimensions):
+        raise ValueError(f"dimensions must be different numbers from 0 to {latent_dim - 1}, got {dimensions}")
+    z, rng = np.zeros(latent_dim), np.random.default_rng(seed)
+    sliders = [ipywidgets.FloatSlider(0, min=-reach, max=reach, step=0.1, description=f"z[{d}]", readout_format=".1f")
+               for d in dimensions]
+    image = ipywidgets.Image(format="png", width=28 * PICTURE_SCALE, height=28 * PICTURE_SCALE)
+    state = ipywidgets.Label()
+    random_z, reset = ipywidgets.Button(description="random z"), ipywidgets.Button(description="back to z = 0")
+
+    def show(_=None) -> None:
+        for d, slider in zip(dimensions, sliders):
+            z[d] = slider.value
+        try:
+            image.value = png_bytes(picture(z.copy()), PICTURE_SCALE)
+            state.value = f"‖z‖ = {np.linalg.norm(z):.2f}; a draw from the prior has about {latent_dim ** 0.5:.1f}"
+        except Exception as error:  # shown where the reader looks, not lost in a log
+            state.value = f"{type(error).__name__}: {error}"
+
+    def move_to(new_z: np.ndarray) -> None:
+        z[:] = new_z
+        for d, slider in zip(dimensions, sliders):
+            slider.unobserve(show, "value")
+            slider.value = float(np.clip(round(z[d], 1), -reach, reach))
+            slider.observe(show, "value")
+        show()
+
+    random_z.on_click(lambda _: move_to(rng.standard_normal(latent_dim)))
+    reset.on_click(lambda _: move_to(np.zeros(latent_dim)))
+    for slider in sliders:
+        slider.observe(show, "value")
+    show()
+    box = ipywidgets.VBox([ipywidgets.HBox([ipywidgets.VBox([*sliders, ipywidgets.HBox([random_z, reset])]), image]), state])
+    box.sliders, box.buttons, box.image, box.state = sliders, (random_z, reset), image, state
+    return box
