@@ -35,7 +35,7 @@ test: $(VENV)/.ready
 	@echo "Running the unit tests and every notebook."
 	@$(BIN)/python -m pytest
 
-# ipykernel is pinned below what nbval's dependencies would choose: the list is a constraint on everything else.
+# What the course installs must leave every package of a Colab session as it was.
 $(COLAB_VENV)/.ready: requirements-colab.txt pyproject.toml
 	@$(COLAB_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' || \
 		{ echo "Colab has Python 3.13: name one with  make COLAB_PYTHON=/path/to/python3.13 test-colab"; exit 1; }
@@ -45,6 +45,8 @@ $(COLAB_VENV)/.ready: requirements-colab.txt pyproject.toml
 	@$(COLAB_BIN)/python -m pip freeze --exclude-editable > $(COLAB_VENV)/before.txt
 	@$(COLAB_BIN)/python -m pip install --quiet --disable-pip-version-check -e . -c requirements-colab.txt
 	@$(COLAB_BIN)/python -m pip install --quiet --disable-pip-version-check nbval nbformat -c requirements-colab.txt
+	@$(COLAB_BIN)/python -m pip freeze --exclude-editable > $(COLAB_VENV)/after.txt
+	@! grep -vxFf $(COLAB_VENV)/after.txt $(COLAB_VENV)/before.txt || { echo "The course replaced these packages of Colab's."; exit 1; }
 	@touch $@
 
 test-colab: $(COLAB_VENV)/.ready

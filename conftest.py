@@ -5,6 +5,7 @@ nbval runs each cell and looks for an error message. It sees none where a magic 
 """
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -45,7 +46,8 @@ RunningKernel.get_message = _get_and_keep_message
 
 def pytest_configure(config):
     """Let the notebooks find real data: $VAE_COURSE_DATA, or a folder shared/data beside the checkout."""
-    from tests import real_mnist
+    sys.path.insert(0, str(ROOT / "tests"))
+    import real_mnist
 
     folder = real_mnist._mnist()
     if folder is not None:

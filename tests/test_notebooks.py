@@ -23,7 +23,7 @@ SETUP = re.compile(r"""import sys
 
 if "google\.colab" in sys\.modules:
     %pip install -q git\+https://github\.com/[\w.-]+/[\w.-]+
-((?:import|from) [^\n*]+
+((?:(?:import|from) [^\n*]+)?
 )+
 device = runtime\.pick_device\(\)
 runtime\.seed_everything\(0\)\Z""")

@@ -95,13 +95,13 @@ def draw_curves(curves: Mapping[str, Sequence[float]], ax, *, x: Sequence[float]
                 ylabel: str = "nats per image", colours: Mapping[str, str] | None = None) -> None:
     """Draw one line per entry, its name at its right end. curves: name → one value per x (1, 2, … if x is None).
 
-    A name that ends in "(validation)" is drawn dashed.
+    A name that starts with "validation" is drawn dashed.
     """
     colours = colours or {}
     ends = []
     for name, values in curves.items():
         xs = range(1, len(values) + 1) if x is None else x
-        line, = ax.plot(xs, values, color=colours.get(name), linestyle="--" if name.endswith("(validation)") else "-")
+        line, = ax.plot(xs, values, color=colours.get(name), linestyle="--" if name.startswith("validation") else "-")
         ends.append((values[-1], name, line.get_color(), xs[-1]))
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
