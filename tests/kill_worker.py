@@ -19,8 +19,8 @@ from vae_course import checkpoints, data, training
 from vae_course.objectives import negative_elbo
 
 KILLS = 50
-EPOCHS = 800            # several times what the children finish before the last kill
-MEAN_EPOCHS = 4         # between two kills
+EPOCHS = 800
+SHARE = 1 / 8           # of the epochs that are left, to be done before the last kill: also a faster machine has some left
 EARLY = 5               # one kill in so many comes while the child still loads the checkpoint
 BATCH, N = 8, 17        # two steps an epoch: most of the time is spent writing
 
@@ -75,13 +75,14 @@ def kill_often(path: Path, moments: random.Random, to_start: float, per_epoch: f
     temporary = path.with_name(path.name + ".tmp")
     seen = {"exits": [], "in_write": [], "epochs": []}
     for kill in range(KILLS):
+        left = EPOCHS - (seen["epochs"][-1] if kill else 0)
         before = mark(temporary)
         child, first_step = fork_training(path)
         if kill % EARLY == 0:
             time.sleep(moments.uniform(0, to_start))
         else:
             os.read(first_step, 1)  # returns when the pipe ends
-            time.sleep(moments.uniform(0, 2 * MEAN_EPOCHS * per_epoch))
+            time.sleep(moments.uniform(0, 2 * SHARE * left / (KILLS - kill) * per_epoch))
         os.close(first_step)
         os.kill(child, signal.SIGKILL)
         seen["exits"].append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))

@@ -14,7 +14,7 @@ ARROWS = {
     "models": {"densities"},
     "evaluation": {"objectives", "runtime"},
     "checkpoints": {"runtime"},
-    "training": {"checkpoints", "runtime"},
+    "training": {"checkpoints", "runtime", "schedules"},
     "widgets": {"plots"},
     "checks": {"densities", "objectives"},
 }

@@ -90,7 +90,7 @@ def test_enough_prose_and_not_too_much(notebook):
     words = len(prose(notebook).split())
     per_line = words / sum(lines(cell) for cell in code_cells(notebook))
     assert 1200 <= words <= 3000, f"{words} words"
-    assert 8 <= per_line <= 20, f"{per_line:.1f} words of prose for each line of code"
+    assert 8 <= per_line <= 24, f"{per_line:.1f} words of prose for each line of code"
 
 
 @every_notebook

@@ -22,7 +22,8 @@ from torch.testing import assert_close
 from vae_course import checkpoints, data, runtime, training
 from vae_course.checkpoints import CheckpointError, History, load_weights, save_weights
 from vae_course.objectives import negative_elbo
-from vae_course.training import TrainingDiverged, constant, cosine, fit, one_cycle
+from vae_course.schedules import constant, cosine, one_cycle, warm_cosine
+from vae_course.training import TrainingDiverged, fit
 
 N, N_VALIDATION, BATCH = 53, 19, 8
 N_STEPS = N // BATCH  # 6 steps an epoch, and five examples are left out
@@ -73,6 +74,14 @@ def at_call(n: int, action, loss_fn=negative_elbo):
     return counting
 
 
+@pytest.fixture(autouse=True)
+def stop_button():
+    """A shell that starts a job in the background makes it deaf to interrupts; a notebook's kernel is not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def press_stop(terms):
     """What the stop button of a notebook does."""
     signal.raise_signal(signal.SIGINT)
@@ -82,12 +91,14 @@ def press_stop(terms):
 # ---------------------------------------------------------------- the same as a loop written by hand
 
 def factor_by_hand(schedule, step: int, n_steps: int) -> float:
-    """The learning rate's factor at a step, from the text of the papers and not from the package."""
+    """The learning rate's factor at a step, from the text that describes it and not from the package."""
     p = step / n_steps
     if schedule is constant:
         return 1.0
     if schedule is cosine:
         return (1 + math.cos(math.pi * p)) / 2
+    if schedule is warm_cosine:
+        return 0.2 + 16 * p if p < 0.05 else (1 + math.cos(math.pi * (p - 0.05) / 0.95)) / 2
     if p < 0.3:
         return 0.04 + 0.96 * (1 - math.cos(math.pi * p / 0.3)) / 2
     return (1 + math.cos(math.pi * (p - 0.3) / 0.7)) / 2
@@ -129,7 +140,7 @@ def train_by_hand(model, images: Tensor, epochs: int, learning_rate: float, sche
     return seen
 
 
-@pytest.mark.parametrize("schedule", [constant, cosine, one_cycle])
+@pytest.mark.parametrize("schedule", [constant, cosine, warm_cosine, one_cycle])
 @pytest.mark.parametrize("seed", [0, 5])
 def test_fit_does_what_the_loop_by_hand_does(schedule, seed):
     ours, by_hand = tiny_vae(), tiny_vae()
@@ -187,6 +198,11 @@ def test_constant_is_one():
 def test_cosine_falls_from_one_to_zero():
     values = cosine(torch.tensor([0.0, 1 / 3, 0.5, 2 / 3, 1.0]))
     assert values.tolist() == pytest.approx([1, 0.75, 0.5, 0.25, 0], abs=1e-6)
+
+
+def test_warm_cosine_rises_for_5_percent_and_falls_to_zero():
+    values = warm_cosine(torch.tensor([0.0, 0.025, 0.05, 0.525, 1.0]))
+    assert values.tolist() == pytest.approx([0.2, 0.6, 1, 0.5, 0], abs=1e-6)
 
 
 def test_one_cycle_rises_for_30_percent_and_falls_to_zero():
@@ -826,8 +842,8 @@ class FakeGpu:
 
     def __init__(self, monkeypatch, fails: bool = False):
         self.fails, self.recording, self.events, self.current = fails, None, [], "default"
-        monkeypatch.setattr(torch.cuda, "Stream", lambda: FakeStream(self, "side"))
-        monkeypatch.setattr(torch.cuda, "current_stream", lambda: FakeStream(self, self.current))
+        monkeypatch.setattr(torch.cuda, "Stream", lambda device: FakeStream(self, "side"))
+        monkeypatch.setattr(torch.cuda, "current_stream", lambda device: FakeStream(self, self.current))
         monkeypatch.setattr(torch.cuda, "stream", self.stream)
         monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: FakeGraph(self))
         monkeypatch.setattr(torch.cuda, "graph", self.graph)
@@ -880,13 +896,19 @@ class FakeGraph:
             work()
 
 
-def graph_of(gpu: FakeGpu, step) -> training.CudaGraph:
-    return training.CudaGraph(lambda: gpu.launch(step))
+class FakeStep:
+    """A step whose work goes through the fake GPU; its rate says on which device it is, as that of a TrainingStep."""
+
+    def __init__(self, gpu: FakeGpu, work):
+        self.gpu, self.work, self.rate = gpu, work, torch.zeros(())
+
+    def __call__(self) -> None:
+        self.gpu.launch(self.work)
 
 
 def test_a_step_is_warmed_up_recorded_once_and_replayed(monkeypatch):
     gpu, done = FakeGpu(monkeypatch), []
-    one_step = graph_of(gpu, lambda: done.append("step"))
+    one_step = training.CudaGraph(FakeStep(gpu, lambda: done.append("step")))
     for n in range(1, 8):
         one_step()
         assert len(done) == n, "each call is one step, the one that records too"
@@ -896,7 +918,7 @@ def test_a_step_is_warmed_up_recorded_once_and_replayed(monkeypatch):
 
 def test_a_step_that_cannot_be_recorded_runs_as_usual(monkeypatch, capsys):
     gpu, done = FakeGpu(monkeypatch, fails=True), []
-    one_step = graph_of(gpu, lambda: done.append("step"))
+    one_step = training.CudaGraph(FakeStep(gpu, lambda: done.append("step")))
     for n in range(1, 8):
         one_step()
         assert len(done) == n
@@ -913,7 +935,7 @@ def test_training_through_the_graph_gives_the_same_weights(monkeypatch, fails):
     for use_graph in (True, False):
         model, rates = tiny_vae(), torch.full((99,), 0.02)
         step = training.TrainingStep(model, negative_elbo, data.stochastic, (IMAGES,), BATCH, rates, 1.0, False)
-        one_step = graph_of(gpu, step) if use_graph else step
+        one_step = training.CudaGraph(FakeStep(gpu, step)) if use_graph else step
         with runtime.seeded(0, torch.device("cpu")):
             for epoch in range(2):
                 step.begin_epoch(epoch)

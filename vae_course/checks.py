@@ -94,6 +94,10 @@ def check_generate(generate: Callable[[Callable[[Tensor], Tensor], int, int], Te
             raise _Wrong("No z is negative: torch.rand is uniform. The prior is N(0, I): torch.randn.")
         if z.mean(0).abs().max() > 0.1 or (z.std(0) - 1).abs().max() > 0.1:
             raise _Wrong(f"z has mean {z.mean():.2f} and standard deviation {z.std():.2f}; the prior has 0 and 1.")
+        if (torch.corrcoef(z.T) - torch.eye(latent_dim)).abs().max() > 0.1:
+            raise _Wrong("The numbers of one code move together: draw all n × latent_dim numbers independently.")
+        if len(torch.unique(z, dim=0)) < n or not 0.65 < (z.abs() < 1).float().mean() < 0.72:
+            raise _Wrong("Codes repeat, or are not normal: of the draws from N(0, 1), 68 % lie between −1 and 1.")
         if not isinstance(answer, Tensor) or not _close(answer, z * 2):
             raise _Wrong("Return what decode(z) returned, unchanged.")
         return "Right: z from N(0, I), one row per picture, and the decoder. No image is encoded."
@@ -106,7 +110,7 @@ def check_forward(forward: Callable[[Callable, Callable, Tensor], tuple[Tensor, 
         mu = torch.tensor([0.5, -2.0, 1.0]).expand(5000, 3).clone().requires_grad_()
         logvar = torch.tensor([-2.0, 1.0, 0.5]).expand(5000, 3).clone().requires_grad_()
         answer = forward(lambda x: (mu, logvar), lambda z: 10 * z, torch.zeros(5000, 1, 28, 28))
-        if not isinstance(answer, tuple) or len(answer) != 3:
+        if not isinstance(answer, (tuple, list)) or len(answer) != 3:
             raise _Wrong("Return three things: recon_logits, mu, logvar.")
         logits, got_mu, got_logvar = answer
         if not (_close(got_mu, mu) and _close(got_logvar, logvar)):
@@ -163,32 +167,38 @@ def check_loss(loss: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> Verd
                 "You summed over the batch: then the loss grows with the batch size. Average over it.": -(recon - kl).sum(),
                 "The ½ of the KL is missing.": (-recon + 2 * kl).mean(),
                 "The sigmoid was applied twice: the arguments are logits already.": (-twice + kl).mean(),
+                "784 is built in, but these pictures have another size: sum over the axes of x.":
+                    (-recon * 784 / 42 + kl).mean(),
             }, f"The value should be {-(recon - kl).mean():.4f} here, got {answer:.4f}.")
         return "Right: −(recon − kl), summed over pixels and latents, averaged over the batch."
     return _verdict(check)
 
 
 def check_kl_gradient(gradient: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> Verdict:
-    """gradient(mu, logvar) → (∂KL/∂mu, ∂KL/∂logvar), both as mu (notebook 08; derived in 03)."""
+    """gradient(mu, log_sigma) → (∂KL/∂mu, ∂KL/∂log_sigma), both as mu (notebook 08; derived in 03)."""
     def check() -> str:
         g = torch.Generator().manual_seed(5)
-        mu, logvar = (torch.randn(4, 3, generator=g, dtype=torch.float64).requires_grad_() for _ in range(2))
-        kl_to_standard_normal(mu, logvar).sum().backward()
-        answer = gradient(mu.detach(), logvar.detach())
+        mu, log_sigma = (torch.randn(4, 3, generator=g, dtype=torch.float64).requires_grad_() for _ in range(2))
+        kl_to_standard_normal(mu, 2 * log_sigma).sum().backward()
+        answer = gradient(mu.detach(), log_sigma.detach())
         if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-            raise _Wrong("Return two things: ∂KL/∂mu and ∂KL/∂logvar.")
-        by_mu, by_logvar = answer
+            raise _Wrong("Return two things: ∂KL/∂mu and ∂KL/∂log_sigma.")
+        by_mu, by_log_sigma = answer
+        sigma = torch.exp(log_sigma)
         if not _close(by_mu, mu.grad):
             _name_mistake(by_mu, {"∂(½μ²)/∂μ is μ, not μ/2.": mu / 2, "The sign of ∂KL/∂μ.": -mu},
                           "∂KL/∂μ is wrong: only ½μ² depends on μ.")
-        if not _close(by_logvar, logvar.grad):
-            _name_mistake(by_logvar, {
-                "The ½ is missing in ∂KL/∂logvar; without it, this is the derivative with respect to log σ.":
-                    2 * logvar.grad,
-                "The sign of ∂KL/∂logvar.": -logvar.grad,
-                "That is the derivative with respect to σ², not to log σ²: multiply by σ².": 0.5 * (1 - torch.exp(-logvar)),
-            }, "∂KL/∂logvar is wrong: differentiate ½(e^l − 1 − l) with l = logvar.")
-        return "Right: μ and ½(e^logvar − 1), the same as autograd's, to rounding."
+        if not _close(by_log_sigma, log_sigma.grad):
+            _name_mistake(by_log_sigma, {
+                "That is the derivative with respect to log σ²; log σ is half of that, so the chain rule gives a factor 2.":
+                    0.5 * (sigma ** 2 - 1),
+                "The argument is log σ, not log σ²: σ² = exp(2·log_sigma).": sigma - 1,
+                "That is the formula for log σ² with log σ put in: σ² = exp(2·log_sigma), and the chain rule gives a 2.":
+                    0.5 * (sigma - 1),
+                "The sign of ∂KL/∂log σ.": -log_sigma.grad,
+                "That is the derivative with respect to σ, not to log σ: multiply by σ.": sigma - 1 / sigma,
+            }, "∂KL/∂log σ is wrong: differentiate ½(e^{2s} − 1 − 2s) with s = log σ.")
+        return "Right: μ and σ² − 1, the same as autograd's, to rounding."
     return _verdict(check)
 
 
@@ -208,44 +218,56 @@ def check_effective_beta(effective_beta: Callable[[int, int], float]) -> Verdict
     return _verdict(check)
 
 
-def check_coin_flips(coin_flip_nats: Callable[[int], float]) -> Verdict:
-    """coin_flip_nats(n_pixels) → log-probability of any picture under fair coins, in nats (notebook 00)."""
+def check_coin_flips(coin_flip_nats: Callable[[Tensor], float]) -> Verdict:
+    """coin_flip_nats(x) → log-probability of the picture x, zeros and ones, under fair coins, in nats (notebook 00)."""
     def check() -> str:
-        answer = coin_flip_nats(784)
-        if not _close(answer, -784 * math.log(2)):
+        digit = (torch.rand(1, 28, 28) < 0.2).float()
+        answer, n = coin_flip_nats(digit), 784
+        if not _close(answer, -n * math.log(2)):
             _name_mistake(answer, {
-                "The sign: a probability below 1 has a negative logarithm.": 784 * math.log(2),
-                "That is in bits; in nats each coin counts log 2 = 0.693.": -784.0,
+                "The sign: a probability below 1 has a negative logarithm.": n * math.log(2),
+                "That is in bits; in nats each coin counts log 2 = 0.693.": -float(n),
                 "The pixels are independent: multiply their probabilities, so add their logarithms.": -math.log(2),
-                "That is the probability; return its logarithm.": 0.5 ** 784,
+                "That counts the white pixels only; a black one has probability ½ too.": -digit.sum() * math.log(2),
+                "That is the probability, too small to be told from 0; return its logarithm.": 0.5 ** n,
             }, f"For 784 pixels the answer is not {answer}: each pixel has probability ½, whatever its colour.")
-        if not _close(coin_flip_nats(10), -10 * math.log(2)):
-            raise _Wrong("Right for 784 pixels, but not for 10: use the argument.")
+        if not _close(coin_flip_nats(torch.zeros(2, 5)), -10 * math.log(2)):
+            raise _Wrong("Right for a digit of 784 pixels, but not for a black picture of 2 × 5.")
         return "Right: −n log 2, the same for every picture."
     return _verdict(check)
 
 
+def _layers(network: torch.nn.Module) -> list[str]:
+    """The network's layers in order: "200" for a linear layer of that width, "act" for an activation."""
+    found = []
+    for _, module in network.named_modules(remove_duplicate=False):  # one nn.ReLU() may serve in several places
+        if isinstance(module, torch.nn.Linear):
+            found.append(str(module.out_features))
+        elif type(module).__module__ == "torch.nn.modules.activation":
+            found.append("act")
+    return found
+
+
 def check_deeper_vae(build: Callable[[], torch.nn.Module]) -> Verdict:
-    """build() → an untrained VAE on (1, 28, 28) with two hidden layers on each side and 10 latents (notebook 08)."""
+    """build() → an untrained VAE, (1, 28, 28), with two hidden layers of 200 on each side and 10 latents (notebook 08)."""
     def check() -> str:
         model = build()
-        x = (torch.rand(3, 1, 28, 28) < 0.2).float()
+        if not isinstance(model, torch.nn.Module):
+            raise _Wrong("Return the model: models.VAE(encoder, decoder).")
+        x = (torch.rand(3, 1, 28, 28) < 0.2).float().to(next(model.parameters()).device)
         mu, logvar = model.encode(x)
         if tuple(mu.shape) != (3, 10) or tuple(logvar.shape) != (3, 10):
             raise _Wrong(f"encode gave shapes {tuple(mu.shape)} and {tuple(logvar.shape)}: there should be 10 latents.")
         recon_logits = model.decode(mu)
         if recon_logits.shape != x.shape:
             raise _Wrong(f"decode gave the shape {tuple(recon_logits.shape)}; it should be that of x, {tuple(x.shape)}.")
-        for name in ("encoder", "decoder"):
-            layers = [m for m in getattr(model, name).modules() if isinstance(m, torch.nn.Linear)]
-            hidden = len(layers) - (2 if name == "encoder" else 1)  # all but to_mu and to_logvar, or the output layer
-            if hidden != 2:
-                raise _Wrong(f"The {name} has {hidden} hidden layer(s); make it two.")
-        activations = [m for m in model.modules() if type(m).__module__ == "torch.nn.modules.activation"]
-        if len(activations) < 4:
-            raise _Wrong(f"There are {len(activations)} activations for four hidden layers: without one after each hidden "
-                         f"layer, two linear layers are only one. (mlp puts none after its last layer.)")
-        if recon_logits.min() >= 0 and recon_logits.max() <= 1:
-            raise _Wrong("The decoder seems to end in a sigmoid: it must give logits.")
+        wanted = {"encoder": ["200", "act", "200", "act", "10", "10"], "decoder": ["200", "act", "200", "act", "784"]}
+        for side, layers in wanted.items():
+            got = _layers(getattr(model, side))
+            if got == [*layers, "act"]:
+                raise _Wrong(f"The {side} ends in an activation: logits must be free to be any number.")
+            if got != layers:
+                raise _Wrong(f"The {side}'s layers are {', '.join(got)}; they should be {', '.join(layers)}, where act is "
+                             f"an activation (mlp puts one between its layers, none after its last).")
         return f"Right: {sum(p.numel() for p in model.parameters()):,} parameters, ready for training.fit."
     return _verdict(check)

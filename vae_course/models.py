@@ -186,12 +186,14 @@ def reference_vae(latent_dim: int = 20, hidden_dim: int = 400, activation: Calla
             training begins at the mean digit instead of at grey noise. Bernoulli-type likelihoods only.
 
     Raises:
-        TypeError, ValueError: if mean_image is not a float tensor of the shape (1, 28, 28) in [0, 1].
+        TypeError, ValueError: if mean_image is not a float tensor of 784 pixels in [0, 1], or goes with a Gaussian one.
     """
     encoder = GaussianEncoder(nn.Sequential(nn.Flatten(), mlp([784, hidden_dim], activation), activation()),
                               hidden_dim, latent_dim)
     decoder = nn.Sequential(mlp([latent_dim, hidden_dim, 784], activation), nn.Unflatten(1, (1, 28, 28)))
     model = VAE(encoder, decoder, likelihood)
+    if mean_image is not None and isinstance(likelihood, GaussianLikelihood):
+        raise ValueError("mean_image sets logits, and the output of a Gaussian decoder is a mean: leave mean_image out")
     if mean_image is not None:
         start_at_mean_image(decoder[0][-1], mean_image)
     return model

@@ -40,6 +40,8 @@ def image_grid(images: ArrayLike, columns: int = 8, gap: int = 2) -> np.ndarray:
         raise ValueError(f"images must have shape (n, H, W) or (n, 1, H, W) with n ≥ 1, got {images.shape}")
     if not (images.min() >= 0 and images.max() <= 1):
         raise ValueError(f"images must lie in [0, 1], got values from {images.min():g} to {images.max():g}")
+    if columns < 1:
+        raise ValueError(f"columns must be at least 1, got {columns}")
     n, height, width = images.shape
     rows = -(-n // columns)
     grid = np.ones((rows * (height + gap) - gap, columns * (width + gap) - gap))

@@ -28,12 +28,12 @@ def pick_device(name: str | None = None) -> torch.device:
         ValueError: if the name is unknown, or the machine has no such device.
     """
     asked = name or os.environ.get("VAE_COURSE_DEVICE") or available_devices()[0]
-    kind, _, index = asked.partition(":")
-    if kind not in DEVICES or (index and not index.isdigit()):
+    kind, colon, index = asked.partition(":")
+    if kind not in DEVICES or (colon and not (kind == "cuda" and index.isdigit())):
         raise ValueError(f"device must be one of {', '.join(DEVICES)} (or cuda:0, cuda:1, …), got {asked!r}")
     if kind not in available_devices():
         raise ValueError(f"device {asked!r} was asked for, but this machine offers only {available_devices()}")
-    if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
+    if index and int(index) >= torch.cuda.device_count():
         raise ValueError(f"device {asked!r} was asked for, but this machine has {torch.cuda.device_count()} GPU(s)")
     return torch.device(asked)
 

@@ -11,6 +11,7 @@ from tqdm.auto import tqdm
 
 from vae_course import runtime
 from vae_course.checkpoints import History, Run
+from vae_course.schedules import one_cycle
 
 VALIDATION_BATCH = 1000
 VALIDATION_SEED = 1
@@ -21,24 +22,6 @@ class TrainingDiverged(FloatingPointError):
     """The loss or its gradient became NaN or infinite. The model is at its last finished epoch; `history` ends there."""
 
     history: History
-
-
-# ---------------------------------------------------------------- schedules: progress in [0, 1) to a factor on the rate
-
-def constant(progress: Tensor) -> Tensor:
-    """The same learning rate throughout."""
-    return torch.ones_like(progress)
-
-
-def cosine(progress: Tensor) -> Tensor:
-    """From the full rate down to zero along half a cosine (Loshchilov & Hutter 2017, arXiv:1608.03983)."""
-    return 0.5 * (1 + torch.cos(math.pi * progress))
-
-
-def one_cycle(progress: Tensor) -> Tensor:
-    """Up from 1/25 of the rate in the first 30 %, then down to zero (Smith & Topin 2017, arXiv:1708.07120)."""
-    up = 1 / 25 + (1 - 1 / 25) * cosine(1 - progress / 0.3)
-    return torch.where(progress < 0.3, up, cosine((progress - 0.3) / 0.7))
 
 
 # ---------------------------------------------------------------- the loop
@@ -200,7 +183,8 @@ class CudaGraph:
     """Runs a TrainingStep a few times as usual, then records it once and only replays it: one launch for the whole step."""
 
     def __init__(self, step: TrainingStep):
-        self.step, self.calls, self.stream = step, 0, torch.cuda.Stream()
+        self.step, self.calls, self.device = step, 0, step.rate.device
+        self.stream = torch.cuda.Stream(self.device)
         self.replay: Callable[[], None] = step
 
     def __call__(self) -> None:
@@ -210,10 +194,11 @@ class CudaGraph:
         if self.calls > GRAPH_WARM_UP:
             self.replay()
             return
-        self.stream.wait_stream(torch.cuda.current_stream())  # recording must not follow work on the default stream
+        # Recording must not follow work on the default stream.
+        self.stream.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.stream(self.stream):
             self.step()
-        torch.cuda.current_stream().wait_stream(self.stream)
+        torch.cuda.current_stream(self.device).wait_stream(self.stream)
 
     def _record(self) -> Callable[[], None]:
         graph = torch.cuda.CUDAGraph()
