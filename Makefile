@@ -6,6 +6,9 @@ COLAB_VENV ?= .venv-colab
 BIN = $(VENV)/bin
 COLAB_BIN = $(COLAB_VENV)/bin
 
+# Jupyter refuses to run as root unless told to; in a container there is often no other user.
+LAB_OPTIONS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
+
 .PHONY: help lab test test-colab lint notebooks stamp benchmark clean
 
 help:
@@ -29,7 +32,7 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 
 lab: $(VENV)/.ready
 	@echo "Opening notebooks/00_start_here.ipynb in JupyterLab; stop it with Ctrl-C."
-	@cd notebooks && ../$(BIN)/python -m jupyter lab 00_start_here.ipynb
+	@cd notebooks && $(abspath $(BIN))/python -m jupyter lab $(LAB_OPTIONS) 00_start_here.ipynb
 
 test: $(VENV)/.ready
 	@echo "Running the unit tests and every notebook."

@@ -186,6 +186,12 @@ def test_stochastic_has_the_grey_value_as_its_mean():
     assert deviation[0] == 0 and deviation[255] == 0
 
 
+@pytest.mark.parametrize("number", [0.0, 1 - 2 ** -24])  # the ends of what torch.rand returns
+def test_black_stays_black_and_white_white_whatever_is_drawn(monkeypatch, number):
+    monkeypatch.setattr(torch, "rand_like", lambda p: torch.full_like(p, number))
+    assert data.stochastic(torch.tensor([[0, 255]], dtype=torch.uint8)).tolist() == [[0.0, 1.0]]
+
+
 def test_stochastic_draws_pixels_and_images_independently():
     torch.manual_seed(4)
     x = data.stochastic(torch.full((5000, 1, 4, 5), 128, dtype=torch.uint8)).flatten(1)  # (5000, 20)

@@ -756,10 +756,11 @@ def test_tensorboard_reads_the_history_and_the_pictures(tmp_path):
         in_eval.append(not model.training and not torch.is_grad_enabled())
         return torch.linspace(0, 1, 30).view(2, 1, 5, 3)
 
-    history = train(tiny_vae(), epochs=3, validation=VALIDATION, log_dir=tmp_path, log_images=two_pictures)
+    history = train(tiny_vae(), epochs=3, validation=VALIDATION, log_dir=tmp_path / "a", log_images=two_pictures)
     train(tiny_vae(), epochs=1, log_images=two_pictures)  # without a folder nothing is drawn
-    assert in_eval == [True] * 3
-    events = EventAccumulator(str(tmp_path), size_guidance={"images": 0})
+    train(tiny_vae(), epochs=2, log_dir=tmp_path / "b", log_images=two_pictures)  # nor has validation left training mode
+    assert in_eval == [True] * 5
+    events = EventAccumulator(str(tmp_path / "a"), size_guidance={"images": 0})
     events.Reload()
     for name in history[0]:
         if name != "epoch":

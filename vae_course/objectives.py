@@ -59,12 +59,8 @@ def negative_elbo(model, x: Tensor, *condition: Tensor, beta: float = 1.0) -> di
         {"loss", "recon", "kl", "elbo"}: scalar tensors, nats per example; "elbo" always has beta = 1.
     """
     terms = elbo_terms(model, x, *condition)
-    return {
-        "loss": -(terms.recon - beta * terms.kl).mean(),
-        "recon": terms.recon.mean(),
-        "kl": terms.kl.mean(),
-        "elbo": terms.elbo.mean(),
-    }
+    recon, kl = terms.recon.mean(), terms.kl.mean()
+    return {"loss": -(recon - beta * kl), "recon": recon, "kl": kl, "elbo": recon - kl}
 
 
 def log_weights(model, x: Tensor, *condition: Tensor, n_samples: int,

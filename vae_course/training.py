@@ -127,8 +127,7 @@ class TrainingStep:
         device = rates.device
         self.bf16 = runtime.bf16_is_fast(device) if bf16 is None else bf16
         self.n_steps = len(train[0]) // batch_size
-        self.order = torch.arange(len(train[0]), device=device)     # the examples in this epoch's order
-        self.within = torch.arange(batch_size, device=device)       # positions within a batch
+        self.batches = torch.zeros(self.n_steps, batch_size, dtype=torch.long, device=device)   # of this epoch
         self.step = torch.zeros(1, dtype=torch.long, device=device)         # steps since training began
         self.epoch_step = torch.zeros(1, dtype=torch.long, device=device)   # steps since the epoch began
         self.rate = torch.zeros((), device=device)
@@ -136,7 +135,7 @@ class TrainingStep:
         self.names, self.log = None, None                           # of the loss's terms; (n_steps, n_terms + 1)
 
     def __call__(self) -> None:
-        batch = self.order[self.epoch_step * len(self.within) + self.within]        # (B,) indices
+        batch = self.batches[self.epoch_step].squeeze(0)                            # (B,) indices
         x, *rest = (tensor[batch] for tensor in self.train)
         with runtime.autocast(x.device, self.bf16):
             terms = self.loss_fn(self.model, self.prepare(x), *rest)
@@ -157,8 +156,9 @@ class TrainingStep:
         self.epoch_step += 1
 
     def begin_epoch(self, epoch: int) -> None:
-        """Draw the order of the epoch's examples, and start counting its steps."""
-        self.order.copy_(torch.randperm(len(self.order), device=self.order.device))
+        """Draw the epoch's batches, in random order and without the remainder, and start counting its steps."""
+        order = torch.randperm(len(self.train[0]), device=self.batches.device)
+        self.batches.copy_(order[:self.batches.numel()].view_as(self.batches))
         self.step.fill_(epoch * self.n_steps)
         self.epoch_step.zero_()
 
