@@ -32,7 +32,7 @@ def check_unit_interval(**tensors: Tensor) -> None:
     for name, x in tensors.items():
         if torch.compiler.is_compiling() or (x.is_cuda and torch.cuda.is_current_stream_capturing()):
             return  # a value cannot be read while the step is recorded; the eager steps before it were checked
-        low, high = (value.item() for value in x.detach().aminmax())
+        low, high = x.min().item(), x.max().item()
         if not (low >= 0 and high <= 1):
             hint = "; these look like 0–255 pixels: divide by 255 (data.grey does)" if high > 2 else ""
             raise ValueError(f"{name} must lie in [0, 1], got values from {low:g} to {high:g}{hint}")

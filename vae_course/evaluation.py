@@ -51,7 +51,7 @@ def estimate(values: Tensor) -> Estimate:
     """Mean and standard error of independent values (N,), N ≥ 2."""
     if values.ndim != 1 or len(values) < 2:
         raise ValueError(f"values must have shape (N,) with N ≥ 2, got {tuple(values.shape)}")
-    values = values.double()
+    values = values.cpu().double()  # an Apple GPU has no double precision
     return Estimate(values.mean().item(), (values.std() / len(values) ** 0.5).item())
 
 
@@ -118,7 +118,7 @@ def log_px(model, images: Tensor, *condition: Tensor, n_samples: int, prepare: C
     values, errors = [], []
     for block in _blocks(model, images, condition, prepare, seed):
         for x, *c in zip(*(tensor.split(batch) for tensor in block)):
-            log_w = torch.cat([log_weights(model, x, *c, n_samples=k, generator=generator) for k in sizes]).double()
+            log_w = torch.cat([log_weights(model, x, *c, n_samples=k, generator=generator) for k in sizes]).cpu().double()
             values.append(importance_weighted_bound(log_w))         # (K, B) to (B,)
             shares = torch.softmax(log_w, 0)                        # w_k / Σ w, so that Σ shares² = 1/(effective K)
             errors.append(((shares ** 2).sum(0) - 1 / n_samples).clamp(min=0).sqrt())   # sd(w) / (mean(w)·√K)

@@ -4,7 +4,7 @@ import os
 import platform
 import random
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -50,7 +50,7 @@ def bf16_is_fast(device: torch.device) -> bool:
 
 def autocast(device: torch.device, enabled: bool):
     """A context in which matrix products run in bfloat16 if `enabled`, and in float32 otherwise."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+    return torch.autocast(device.type, dtype=torch.bfloat16) if enabled else nullcontext()
 
 
 def seed_everything(seed: int) -> None:

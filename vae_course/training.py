@@ -151,7 +151,7 @@ class TrainingStep:
             self.names = ["loss", *(name for name in terms if name != "loss")]
             self.log = torch.zeros(self.n_steps, len(self.names) + 1, device=self.rate.device)
         values = torch.stack([*(terms[name].detach().float() for name in self.names), norm.float()])
-        self.log.index_copy_(0, self.epoch_step, values.unsqueeze(0))
+        self.log[self.epoch_step] = values
         self.step += 1
         self.epoch_step += 1
 
@@ -176,7 +176,7 @@ class TrainingStep:
 
     def epoch_means(self) -> dict[str, float]:
         """The mean of each of the loss's terms over the epoch's steps, as "train_…"."""
-        return dict(zip((f"train_{name}" for name in self.names), self.log.double().mean(0).tolist()))
+        return dict(zip((f"train_{name}" for name in self.names), self.log.cpu().double().mean(0).tolist()))
 
 
 class CudaGraph:
