@@ -29,7 +29,7 @@ BUGS = {
     "logvar read as log sigma in the noise": ("densities", "torch.exp(0.5 * logvar) * eps", "torch.exp(logvar) * eps"),
     "missing −1 in the KL": ("densities", "torch.exp(logvar) - 1 - logvar", "torch.exp(logvar) - logvar"),
     "sign of the KL in the ELBO": ("objectives", "return self.recon - self.kl", "return self.recon + self.kl"),
-    "sign of the KL in the loss": ("objectives", "terms.recon - beta * terms.kl", "terms.recon + beta * terms.kl"),
+    "sign of the KL in the loss": ("objectives", "recon - beta * kl", "recon + beta * kl"),
     "missing ½ in the KL": ("densities", "return 0.5 * (mu ** 2 +", "return (mu ** 2 +"),
     "sign of log q in the importance weight": (
         "objectives", "log_prior - normal_log_density(z, mu, logvar)", "log_prior + normal_log_density(z, mu, logvar)"),

