@@ -85,7 +85,7 @@ def set_random_state(state: dict[str, torch.Tensor], device: torch.device) -> No
 def seeded(seed: int, device: torch.device):
     """Inside the block torch's random numbers start from `seed`; afterwards they go on as if nothing had been drawn."""
     before = random_state(device)
-    torch.random.default_generator.manual_seed(seed)  # torch.manual_seed would also reseed a GPU that is not `device`
+    torch.random.default_generator.manual_seed(int(seed))  # torch.manual_seed would reseed a GPU that is not used too
     if device.type == "cuda":
         with torch.cuda.device(device):
             torch.cuda.manual_seed(seed)
