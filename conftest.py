@@ -49,7 +49,7 @@ def pytest_configure(config):
     sys.path.insert(0, str(ROOT / "tests"))
     import real_mnist
 
-    folder = real_mnist._mnist()
+    folder = real_mnist.find_mnist()
     if folder is not None:
         os.environ["VAE_COURSE_DATA"] = str(folder)
 

@@ -34,7 +34,7 @@ def copy_whole(source: Path, target: Path, opener=open) -> None:
 
 
 @lru_cache(maxsize=1)
-def _mnist() -> Path | None:
+def find_mnist() -> Path | None:
     for folder in candidates():
         for ending in ("", ".gz"):
             sources = [folder / "MNIST" / "raw" / f"{name}{ending}" for name in data.UNPACKED_MD5["MNIST"]]
@@ -47,7 +47,7 @@ def _mnist() -> Path | None:
 
 def mnist_folder() -> Path:
     """A writable data folder with the genuine MNIST, or the test is skipped."""
-    folder = _mnist()
+    folder = find_mnist()
     if folder is None:
         pytest.skip(f"needs the full MNIST: set {data.DATA_FOLDER_VARIABLE} to a folder with MNIST/raw, "
                     f"or call vae_course.data.load_mnist() once where there is a network")
