@@ -1,0 +1,48 @@
+"""A time limit for code that may not return, on every platform and in every thread."""
+
+import ctypes
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+AGAIN = 0.5  # seconds until the exception is raised again, if something on the way swallowed it
+
+
+class TimeIsUp(BaseException):
+    """Raised inside the limited block; not an Exception, so that no `except Exception` on the way swallows it."""
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TimeIsUp in this thread if the block runs longer than `seconds`.
+
+    Signals would do the same, but only in the main thread and not on Windows. The interpreter delivers the exception
+    between two Python instructions, which is often enough for SymPy and mpmath, since both are written in Python. Raised
+    inside a destructor or a callback from C it is lost; so it is raised until the block has ended.
+    """
+    me, lock, over = threading.get_ident(), threading.Lock(), threading.Event()
+
+    def watch() -> None:
+        wait = seconds
+        while not over.wait(wait):
+            with lock:
+                if not over.is_set():
+                    _raise_in(me, TimeIsUp)
+            wait = AGAIN
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        try:
+            yield
+        finally:
+            over.set()
+    finally:
+        over.set()
+        with lock:
+            _raise_in(me, None)  # take back an exception that has not been delivered yet
+
+
+def _raise_in(thread: int, exception: type[BaseException] | None) -> None:
+    target = None if exception is None else ctypes.py_object(exception)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), target)

@@ -1,0 +1,52 @@
+"""Where the symbols of a derivation live: their assumptions, and the conditions that the reader adds."""
+
+import sympy as sp
+
+REALS = [sp.Rational(*q) for q in [(3, 2), (-2, 3), (2, 1), (-5, 4), (1, 3), (-3, 2), (7, 5), (-1, 4), (3, 1), (-2, 1)]]
+POSITIVE = [sp.Rational(*q) for q in [(2, 1), (1, 2), (3, 1), (3, 2), (2, 3), (5, 4), (1, 3), (5, 2), (7, 5), (4, 5)]]
+INTEGERS = [sp.Integer(n) for n in (2, 3, 1, 4, 5, 6, 0, 7, -1, -2)]
+
+
+def inside(conditions: tuple) -> dict[sp.Symbol, sp.Expr]:
+    """For each symbol with a condition an expression in free positive symbols that takes exactly the allowed values.
+
+    0 < p < 1 gives p = A/(A + B), x > 3 gives x = 3 + A. A condition between two expressions, none of which is a lone
+    symbol, gives nothing here; it still limits the counterexamples.
+    """
+    bounds: dict[sp.Symbol, list] = {}
+    for condition in conditions:
+        for c in condition.args if isinstance(condition, sp.And) else (condition,):
+            small, large = c.lts, c.gts
+            if large.is_Symbol and not small.has(large) and not (small.is_Symbol and small not in bounds):
+                bounds.setdefault(large, [None, None])[0] = small
+            elif small.is_Symbol and not large.has(small):
+                bounds.setdefault(small, [None, None])[1] = large
+    shapes = {}
+    for symbol, (low, high) in bounds.items():
+        a, b = sp.Symbol(f"A_{symbol.name}", positive=True), sp.Symbol(f"B_{symbol.name}", positive=True)
+        low = sp.S.Zero if low is None and symbol.is_nonnegative else low
+        high = sp.S.Zero if high is None and symbol.is_nonpositive else high
+        shape = high - a if low is None else low + a if high is None else (low * b + high * a) / (a + b)
+        shapes[symbol] = sp.factor(shape.subs(shapes))
+    return shapes
+
+
+def put_inside(shapes: dict[sp.Symbol, sp.Expr], expr: sp.Basic) -> sp.Basic:
+    """The expression with the shapes put in, and 1 − A/(A + B) written as B/(A + B), whose sign can be seen."""
+    if not shapes:
+        return expr
+    free = set().union(*(shape.free_symbols for shape in shapes.values()))
+    return expr.subs(shapes).replace(lambda e: isinstance(e, sp.Add) and e.is_rational_function() and e.free_symbols & free,
+                                     lambda e: sp.factor(sp.together(e)))
+
+
+def simple_values(symbol: sp.Basic) -> list[sp.Expr]:
+    """A few simple numbers that the assumptions of the symbol allow."""
+    pool = INTEGERS if symbol.is_integer else POSITIVE if symbol.is_nonnegative else REALS
+    if symbol.is_nonpositive:
+        pool = [-abs(v) for v in pool]
+    fits = {"is_positive": lambda v: v > 0, "is_nonnegative": lambda v: v >= 0, "is_nonzero": lambda v: v != 0,
+            "is_negative": lambda v: v < 0, "is_even": lambda v: v % 2 == 0, "is_odd": lambda v: v % 2 == 1}
+    for name, fit in fits.items():
+        pool = [v for v in pool if getattr(symbol, name) is not True or fit(v)]
+    return pool
