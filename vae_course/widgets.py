@@ -1,7 +1,9 @@
 """Explorers: ipywidgets around plain functions. A callback may run in a second thread while a cell is busy, so it uses
 neither pyplot nor global random numbers."""
 
-from collections.abc import Callable, Sequence
+import io
+import threading
+from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets
 import numpy as np
@@ -63,3 +65,63 @@ def latent_sliders(picture: Callable[[np.ndarray], np.ndarray], latent_dim: int,
     box = ipywidgets.VBox([ipywidgets.HBox([ipywidgets.VBox([*sliders, ipywidgets.HBox([random_z, reset])]), image]), state])
     box.sliders, box.buttons, box.image, box.state = sliders, (random_z, reset), image, state
     return box
+
+
+def figure_sliders(draw: Callable, controls: Mapping[str, Sequence], *, columns: int = 1,
+                   figsize: tuple[float, float] = (7, 3)) -> ipywidgets.VBox:
+    """Sliders and menus above a figure that is drawn anew for each move.
+
+    Args:
+        draw: draw(axes, **values) → str or None. Gets the Axes (a list of them if columns > 1), already cleared, and one
+            value for each control; draws with the Axes' own methods, without pyplot; may return a line that says the state
+            in words. Called in the kernel for each move, so it should be quick and must not use global random numbers.
+        controls: the name of an argument → (low, high, start) or (low, high, start, step) for a slider, of whole numbers
+            if all are whole; or a list of choices, all text, for a menu that starts at the first.
+        columns: how many Axes stand side by side.
+        figsize: width and height in inches.
+
+    Returns:
+        A widget; with the children `controls` (name → widget), `image` and `state` as attributes, for tests.
+
+    Raises:
+        ValueError: if a control is neither of these.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    inputs = {name: _control(name, spec) for name, spec in controls.items()}
+    figure = Figure(figsize=figsize, dpi=90, layout="constrained")
+    FigureCanvasAgg(figure)
+    image, state, lock = ipywidgets.Image(format="png"), ipywidgets.Label(), threading.Lock()
+
+    def show(_=None) -> None:
+        with lock:  # a second thread may move a slider while the first still draws
+            try:
+                figure.clear()
+                axes = list(figure.subplots(1, columns, squeeze=False)[0])
+                words = draw(axes if columns > 1 else axes[0], **{name: control.value for name, control in inputs.items()})
+                buffer = io.BytesIO()
+                figure.savefig(buffer, format="png")
+                image.value, state.value = buffer.getvalue(), words or ""
+            except Exception as error:  # shown where the reader looks, not lost in a log
+                state.value = f"{type(error).__name__}: {error}"
+
+    for control in inputs.values():
+        control.observe(show, "value")
+    show()
+    box = ipywidgets.VBox([*inputs.values(), image, state])
+    box.controls, box.image, box.state = inputs, image, state
+    return box
+
+
+def _control(name: str, spec: Sequence) -> ipywidgets.Widget:
+    if isinstance(spec, (list, tuple)) and spec and all(isinstance(choice, str) for choice in spec):
+        return ipywidgets.Dropdown(options=list(spec), description=name)
+    if not isinstance(spec, (list, tuple)) or len(spec) not in (3, 4) or not spec[0] <= spec[2] <= spec[1]:
+        raise ValueError(f"control {name} must be (low, high, start), (low, high, start, step) or a list of texts, "
+                         f"got {spec!r}")
+    low, high, start, *step = spec
+    whole = all(isinstance(number, int) for number in spec)
+    step = step[0] if step else 1 if whole else (high - low) / 60
+    kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
+    return kind(value=start, min=low, max=high, step=step, description=name, continuous_update=True)

@@ -61,7 +61,8 @@ class Derivation:
         TypeError, ValueError: if an argument is not of that kind.
     """
 
-    def __init__(self, start: sp.Basic, title: str = "", *, where: Iterable = (), given: Iterable = (), seconds: float = 8.0):
+    def __init__(self, start: sp.Basic, title: str = "", *, where: Iterable = (), given: Iterable = (),
+                 seconds: float = 8.0):
         self.lines: list[tuple[str | None, sp.Basic, str]] = [(None, _line("start", start), "")]
         self.title, self.given, self.seconds = str(title), tuple(given), seconds
         self.where = tuple(condition for condition in where if condition is not True and condition != sp.true)

@@ -97,7 +97,8 @@ def _example(f: UndefinedFunction, k: int) -> sp.Lambda:
     middle = shift + sum(x / 3 for x in xs[1:])
     bump = sp.exp(-(xs[0] - middle) ** 2 / (2 * sigma ** 2))
     positive = f(*xs).is_positive or f(*xs).is_nonnegative
-    return sp.Lambda(tuple(xs), bump / sp.sqrt(2 * sp.pi) / sigma if positive else (xs[0] ** 2 + xs[0] - shift) * bump + shift)
+    density, wave = bump / sp.sqrt(2 * sp.pi) / sigma, (xs[0] ** 2 + xs[0] - shift) * bump + shift
+    return sp.Lambda(tuple(xs), density if positive else wave)
 
 
 def _solve_for_last(fact: sp.Equality, point: dict) -> dict:
@@ -184,7 +185,10 @@ def _limit(f: sp.Expr, x: sp.Symbol, to: sp.Expr, direction: sp.Symbol):
         f = closed_form(f)
     at, sign = sp.lambdify(x, f, "mpmath"), -1 if str(direction) == "-" else 1
     with mp.workdps(80):
-        near = [sp.sign(to) * mp.mpf(10) ** k if to.is_infinite else sp.N(to, 80) + sign * mp.mpf(10) ** -k for k in (14, 20)]
+        if to.is_infinite:
+            near = [sp.sign(to) * mp.mpf(10) ** k for k in (14, 20)]
+        else:
+            near = [sp.N(to, 80) + sign * mp.mpf(10) ** -k for k in (14, 20)]
         first, second = (at(mp.mpmathify(x0)) for x0 in near)
         if not abs(first - second) < 1e-10 * (1 + abs(second)):
             raise ArithmeticError("the limit was not reached")

@@ -78,7 +78,8 @@ def _ways(left: sp.Expr, right: sp.Expr, facts: list) -> Iterator[sp.Expr]:
 
 def _is_open(expr: sp.Basic) -> bool:
     """Whether something is left to be carried out."""
-    return expr.has(sp.Integral, sp.Sum, sp.Product, sp.Limit, sp.Derivative, sp.Subs, sp.Determinant, sp.Trace, sp.MatrixExpr)
+    return expr.has(sp.Integral, sp.Sum, sp.Product, sp.Limit, sp.Derivative, sp.Subs, sp.Determinant, sp.Trace,
+                    sp.MatrixExpr)
 
 
 def attempt(rewrite: Callable[[sp.Expr], sp.Expr], expr: sp.Expr) -> sp.Expr | None:
