@@ -105,6 +105,7 @@ def _short(value) -> str:
     if isinstance(value, (tuple, list)):
         return "(" + ", ".join(map(_short, value)) + ")" if len(value) != 1 else _short(value[0])
     if isinstance(value, torch.Tensor):
-        few = value.numel() <= 6
-        return str([float(f"{v:.4g}") for v in value.flatten().tolist()]) if few else f"a tensor of shape {tuple(value.shape)}"
+        if value.numel() > 6:
+            return f"a tensor of shape {tuple(value.shape)}"
+        return str([float(f"{v:.4g}") for v in value.flatten().tolist()])
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -9,6 +9,7 @@ from sympy.core.function import UndefinedFunction
 from vae_course.derivations import rendering
 from vae_course.derivations.clock import TimeIsUp, time_limit
 from vae_course.derivations.counterexamples import Search, search
+from vae_course.derivations.densities import normal_density, written_out
 from vae_course.derivations.proofs import Unproved, prove_equal, prove_nonnegative
 
 __all__ = ["Derivation", "StepRefuted", "StepUndecided", "normal_density"]
@@ -37,11 +38,6 @@ class StepUndecided(ValueError):
     def __init__(self, message: str, left_over: sp.Basic | None = None):
         super().__init__(message)
         self.left_over = left_over
-
-
-def normal_density(z: sp.Expr, mean: sp.Expr, variance: sp.Expr) -> sp.Expr:
-    """The density N(z; mean, variance) as a SymPy expression."""
-    return sp.exp(-(z - mean) ** 2 / (2 * variance)) / sp.sqrt(2 * sp.pi * variance)
 
 
 class Derivation:
@@ -131,9 +127,10 @@ class Derivation:
     def _check(self, relation: str, before: sp.Basic, after: sp.Basic, because: str) -> None:
         """Refute, then prove. Both get half of the time; neither alone is a mark."""
         met, left_over, started = Search(), None, time.monotonic()
+        left, right, where, given = written_out(before), written_out(after), self.where, tuple(map(written_out, self.given))
         try:
             with time_limit(self.seconds / 2):
-                met = search(before, after, relation, self.where, self.given)
+                met = search(left, right, relation, where, given)
         except TimeIsUp:
             pass
         if met.found:
@@ -141,9 +138,9 @@ class Derivation:
         try:
             with time_limit(max(self.seconds - (time.monotonic() - started), self.seconds / 2)):
                 if relation == "==":
-                    prove_equal(before, after, self.where, self.given)
+                    prove_equal(left, right, where, given)
                 else:
-                    prove_nonnegative(after - before if relation == "<=" else before - after, self.where, self.given)
+                    prove_nonnegative(right - left if relation == "<=" else left - right, where, given)
                 return
         except TimeIsUp:
             tried = f"No proof was found within {self.seconds:g} s."
