@@ -52,8 +52,14 @@ def _level(expr: sp.Expr) -> int:
 
 def terms_of(expr: sp.Expr) -> tuple[sp.Expr, ...]:
     """Expand logarithms (only where the factors are known to be positive) and products; exponentials stay whole."""
-    expr = sp.expand(sp.expand_log(expr), power_exp=False, power_base=False)
-    return sp.Add.make_args(sp.expand(sp.expand_log(expr), power_exp=False, power_base=False))
+    return sp.Add.make_args(_multiply_out(sp.expand_log(_multiply_out(sp.expand_log(expr)))))
+
+
+def _multiply_out(expr: sp.Expr) -> sp.Expr:
+    """sp.expand, with exponentials as symbols meanwhile: it would carry exp(−a) into a denominator as exp(a)."""
+    names = {e: sp.Dummy(positive=e.is_positive) for e in expr.atoms(sp.exp)}
+    expanded = sp.expand(expr.xreplace(names), power_exp=False, power_base=False)
+    return expanded.xreplace({name: e for e, name in names.items()})
 
 
 # ---------------------------------------------------------------- integrals

@@ -14,7 +14,7 @@ class NormalDensity(sp.Function):
         return sp.exp(-(z - mean) ** 2 / (2 * variance)) / sp.sqrt(2 * sp.pi * variance)
 
     def doit(self, **hints) -> sp.Expr:
-        return self.func(*(arg.doit(**hints) for arg in self.args)).formula()
+        return self.formula()
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         z, mean, variance = self.args
@@ -57,7 +57,17 @@ def normal_density(z: sp.Expr, mean: sp.Expr, variance: sp.Expr) -> sp.Expr:
 
 
 def written_out(expr: sp.Basic) -> sp.Basic:
-    """The expression, matrix or condition with every normal density as its formula."""
+    """The expression, matrix or condition with every normal density as its formula.
+
+    The variable of a limit gets a name of its own, since SymPy would put numbers in for it as for a free symbol.
+    """
     if isinstance(expr, sp.MatrixBase):
         return expr.applyfunc(written_out)
+    if expr.has(sp.Limit):
+        expr = expr.replace(sp.Limit, _with_own_variable)
     return expr.replace(NormalDensity, lambda *args: NormalDensity(*args).formula()) if expr.has(NormalDensity) else expr
+
+
+def _with_own_variable(f: sp.Expr, x: sp.Symbol, to: sp.Expr, direction: sp.Symbol) -> sp.Limit:
+    own = sp.Dummy(x.name, **{name: value for name, value in x._assumptions_orig.items() if value is not None})
+    return sp.Limit(f.subs(x, own), own, to, str(direction))

@@ -33,6 +33,7 @@ def inside(conditions: tuple) -> dict[sp.Symbol, sp.Expr]:
 
 def put_inside(shapes: dict[sp.Symbol, sp.Expr], expr: sp.Basic) -> sp.Basic:
     """The expression with the shapes put in, and 1 − A/(A + B) written as B/(A + B), whose sign can be seen."""
+    shapes = {symbol: shape for symbol, shape in shapes.items() if symbol in expr.free_symbols}
     if not shapes:
         return expr
     free = set().union(*(shape.free_symbols for shape in shapes.values()))

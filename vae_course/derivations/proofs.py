@@ -1,4 +1,4 @@
-"""Prove that an expression is zero, or never negative, for all values that its symbols may take.
+"""Prove that two lines are equal for all values that their symbols may take.
 
 Nothing here looks at numbers: a proof is a chain of exact rewritings. Logarithms are split only where SymPy knows the
 factors to be positive, so a proof never holds "up to a complex branch".
@@ -13,7 +13,6 @@ from vae_course.derivations.closed_forms import closed_form, terms_of
 from vae_course.derivations.domain import inside, put_inside
 
 Rewritings = dict[str, Callable[[sp.Expr], sp.Expr]]
-DEEPEST = 7  # how many symbols are minimised over, one after the other
 
 
 def simplify(expr: sp.Expr) -> sp.Expr:
@@ -24,8 +23,6 @@ def simplify(expr: sp.Expr) -> sp.Expr:
 class Unproved(Exception):
     """No rule applied; the argument is what was left over."""
 
-
-# ---------------------------------------------------------------- zero
 
 def prove_equal(left: sp.Basic, right: sp.Basic, conditions: tuple = (), given: tuple = ()) -> str:
     """The name of the rewriting that turned left − right into zero. Raises Unproved with what was left over."""
@@ -73,7 +70,7 @@ def _ways(left: sp.Expr, right: sp.Expr, facts: list) -> Iterator[sp.Expr]:
     for difference in (open_difference, one - other):
         if len(difference.atoms(sp.Integral, sp.Sum)) > 1:
             yield closed_form(same_range_together(difference))
-    yield from _with_facts(one - other, facts)
+    yield from with_facts(one - other, facts)
 
 
 def _is_open(expr: sp.Basic) -> bool:
@@ -90,7 +87,7 @@ def attempt(rewrite: Callable[[sp.Expr], sp.Expr], expr: sp.Expr) -> sp.Expr | N
         return None
 
 
-def _expand_factored_logs(d: sp.Expr) -> sp.Expr:
+def expand_factored_logs(d: sp.Expr) -> sp.Expr:
     """log(a² − b²) as log(a − b) + log(a + b), log(1/(1 + a)) as −log(1 + a)."""
     factored = d.replace(lambda e: isinstance(e, sp.log), lambda e: sp.log(sp.factor(sp.together(e.args[0]))))
     return sp.expand_log(factored)
@@ -110,11 +107,11 @@ CHEAP: Rewritings = {
     "exponents": _with_plain_exponents,
 }
 COSTLY: Rewritings = {
-    "logarithms of factors": lambda d: simplify(sp.expand(_expand_factored_logs(d))),
+    "logarithms of factors": lambda d: simplify(sp.expand(expand_factored_logs(d))),
     "simplification": lambda d: simplify(d),
     "simplification of the logarithms": lambda d: simplify(sp.expand_log(sp.expand(d))),
     "exponentials": lambda d: simplify(sp.expand(d.rewrite(sp.exp), power_base=True)),
-    "logarithms of factored exponentials": lambda d: simplify(_expand_factored_logs(d.rewrite(sp.exp))),
+    "logarithms of factored exponentials": lambda d: simplify(expand_factored_logs(d.rewrite(sp.exp))),
     "a common root": lambda d: sp.radsimp(simplify(sp.powdenest(sp.expand(d)))),
 }
 
@@ -140,7 +137,7 @@ def same_range_together(d: sp.Expr) -> sp.Expr:
     return rest
 
 
-def _with_facts(d: sp.Expr, facts: list) -> Iterator[sp.Expr]:
+def with_facts(d: sp.Expr, facts: list) -> Iterator[sp.Expr]:
     """Put known facts in: lhs → rhs as a whole, and a linear fact solved for each of its symbols."""
     if not facts:
         return
@@ -158,131 +155,3 @@ def _with_facts(d: sp.Expr, facts: list) -> Iterator[sp.Expr]:
                 solved = solved.subs(symbol, solution)
                 break
     yield solved
-
-
-# ---------------------------------------------------------------- never negative
-
-def prove_nonnegative(d: sp.Expr, conditions: tuple = (), given: tuple = ()) -> str:
-    """How d ≥ 0 was shown. Raises Unproved with what was left over."""
-    shapes = inside(conditions)
-    d, *facts = (put_inside(shapes, e) for e in (d, *given))
-    closed = closed_form(d)
-    candidates = [closed, *_with_facts(closed, facts)]
-    if closed.has(sp.Integral, sp.Sum):
-        candidates.append(same_range_together(closed))
-    for candidate in candidates:
-        reason = _never_negative(candidate, DEEPEST)
-        if reason:
-            return reason
-    raise Unproved(simplify(candidates[-1]))
-
-
-def _never_negative(d: sp.Expr, depth: int) -> str | None:
-    d = _simplest(d)
-    if d.is_nonnegative:
-        return "its sign is known"
-    if d.free_symbols & d.atoms(sp.Integral):
-        return None
-    return _by_factors(d) or _by_parts(d, depth) or _by_integrand(d, depth) or _by_square(d) or _by_minimum(d, depth)
-
-
-def _simplest(d: sp.Expr) -> sp.Expr:
-    forms = [sp.Add(*terms_of(d)), sp.expand_log(simplify(_expand_factored_logs(d)))]
-    if 0 in forms or any(form.is_nonnegative for form in forms):
-        return next(form for form in forms if form.is_nonnegative)
-    return min(forms, key=lambda form: form.count_ops())
-
-
-def _by_factors(d: sp.Expr) -> str | None:
-    """A product of even powers and of factors with a known sign."""
-    top, bottom = sp.fraction(sp.together(d))
-    sign = 1
-    for part in (top, bottom):
-        constant, factors = sp.factor_list(part)
-        sign *= sp.sign(constant)
-        for factor, power in factors:
-            if power % 2 == 0 and factor.is_real or factor.is_nonnegative:
-                continue
-            if not factor.is_nonpositive:
-                return None
-            sign *= (-1) ** power
-    return "a product of squares and positive factors" if sign >= 0 else None
-
-
-def _by_parts(d: sp.Expr, depth: int) -> str | None:
-    """A sum whose terms are each never negative."""
-    parts = sp.Add.make_args(d)
-    if len(parts) > 1 and all(part.is_nonnegative or _by_factors(part) for part in parts):
-        return "a sum of parts that are never negative"
-    return None
-
-
-def _by_integrand(d: sp.Expr, depth: int) -> str | None:
-    """One integral or sum whose integrand is never negative; values of unknown positive functions count as symbols."""
-    constant, part = d.as_independent(sp.Integral, sp.Sum, as_Add=False)
-    if not isinstance(part, sp.Integral | sp.Sum) or not constant.is_nonnegative or len(part.limits) != 1:
-        return None
-    f = part.function
-    for k, atom in enumerate(sorted(f.atoms(AppliedUndef), key=str)):
-        f = f.subs(atom, sp.Symbol(f"_f{k}", positive=atom.is_positive, real=True))
-    if f.has(sp.Integral, sp.Sum) or depth == 0 or not _never_negative(f, depth - 1):
-        return None
-    return "its integrand is never negative"
-
-
-def _by_square(d: sp.Expr) -> str | None:
-    """A quadratic a·x² + b·x + c in a real symbol with a > 0 and 4ac − b² ≥ 0."""
-    for x in sorted(d.free_symbols, key=str):
-        if d.is_polynomial(x) and sp.degree(d, x) == 2:
-            a, b, c = sp.Poly(d, x).all_coeffs()
-            discriminant = sp.factor(4 * a * c - b ** 2)
-            if x.is_real and sp.factor(a).is_positive and (discriminant.is_nonnegative or _by_factors(discriminant)):
-                return f"a square in {x} and a rest that is never negative"
-    return None
-
-
-def _by_minimum(d: sp.Expr, depth: int) -> str | None:
-    """The only minimum over one symbol is found, and the value there is never negative (by the same rules).
-
-    That x₀ is the minimum over all x is shown by convexity (d″ ≥ 0), or by d′ = (x − x₀)·g with g ≥ 0.
-    """
-    if depth == 0 or d.has(sp.Abs, sp.sign, sp.Piecewise, sp.Max, sp.Min, sp.Heaviside):
-        return None
-    for x in sorted(d.free_symbols, key=lambda s: (sp.diff(d, s, 2).count_ops(), str(s))):
-        if not x.is_real or not _is_smooth(d, x):
-            continue
-        slope = sp.factor(sp.together(sp.diff(d, x)))
-        if slope == 0:
-            continue
-        for x0 in _roots(slope, x):
-            if not _is_minimum(d, slope, x, x0):
-                continue
-            if _never_negative(d.subs(x, x0), depth - 1):
-                return f"smallest at {x} = {x0}, where it is not negative"
-    return None
-
-
-def _is_smooth(d: sp.Expr, x: sp.Symbol) -> bool:
-    """Whether d has no pole, and no end of its domain, where x may be: convexity would say nothing across it."""
-    inner = [e.args[0] for e in d.atoms(sp.log) if e.has(x)]
-    inner += [e.base for e in d.atoms(sp.Pow) if e.base.has(x) and not (e.exp.is_integer and e.exp.is_nonnegative)]
-    return all(sp.factor(part).is_positive or sp.factor(part).is_negative for part in inner)
-
-
-def _roots(slope: sp.Expr, x: sp.Symbol) -> list[sp.Expr]:
-    """Solutions of slope = 0 that lie in the domain of x for all values of the other symbols."""
-    try:
-        found = sp.solve(slope, x)
-    except NotImplementedError:
-        return []
-    found = [sp.factor(root) for root in found if isinstance(root, sp.Expr)]
-    return [root for root in found if root.is_real and (not x.is_positive or root.is_positive)
-            and (not x.is_negative or root.is_negative)]
-
-
-def _is_minimum(d: sp.Expr, slope: sp.Expr, x: sp.Symbol, x0: sp.Expr) -> bool:
-    curvature = sp.factor(sp.together(sp.diff(d, x, 2)))
-    if curvature.is_nonnegative or _by_factors(curvature):
-        return True
-    quotient = sp.factor(sp.cancel(slope / (x - x0)))
-    return bool(quotient.is_nonnegative or _by_factors(quotient))

@@ -1,0 +1,223 @@
+"""Every identity of the curriculum, proved by the machine; and its classic wrong form refused."""
+
+import pytest
+import sympy as sp
+
+from vae_course.derivations import Derivation, StepRefuted, StepUndecided
+from vae_course.derivations import normal_density as N
+
+R, oo = sp.Rational, sp.oo
+mu, m, x, x2, w, c, s, t0, phi, v, ell = sp.symbols("mu m x x_2 w c s t_0 phi v ell", real=True)
+z, eps = sp.symbols("z epsilon", real=True)
+sigma, tau, rho, T, S, beta, u, a, b, Delta, n = sp.symbols("sigma tau rho T S beta u a b Delta n", positive=True)
+A, B, C, D, E, F, G, H = sp.symbols("A B C D E F G H", positive=True)
+p, lam, q0 = sp.symbols("p lambda q", positive=True)
+k = sp.symbols("k", integer=True, nonnegative=True)
+q, post, prior = (sp.Function(name, positive=True) for name in ("q", "r", "p"))
+p_x = sp.symbols("p_x", positive=True)
+
+
+def over_line(f, variable=z):
+    return sp.Integral(f, (variable, -oo, oo))
+
+
+def kl(first, second, variable=z):
+    return over_line(first * sp.log(first / second), variable)
+
+
+def table_kl(ps, qs):
+    return sum(one * sp.log(one / other) for one, other in zip(ps, qs))
+
+
+q_z, p_z = N(z, mu, sigma ** 2), N(z, 0, 1)
+KL = (mu ** 2 + sigma ** 2 - 1 - sp.log(sigma ** 2)) / 2
+post_mean, post_var = w * (x - m) / (w ** 2 + tau ** 2), tau ** 2 / (w ** 2 + tau ** 2)
+elbo = over_line(q_z * sp.log(N(x, w * z + m, tau ** 2) * p_z / q_z))
+score = (z - mu) / sigma ** 2
+Pk, Qk = (sp.exp(-r * Delta * k) * (1 - sp.exp(-r * Delta)) for r in (a, b))
+binned_kl = ((b - a) * Delta * sp.exp(-a * Delta) / (1 - sp.exp(-a * Delta))
+             + sp.log((1 - sp.exp(-a * Delta)) / (1 - sp.exp(-b * Delta))))
+entropy = 1 - sp.log(a)
+total = A + B + C + D
+joint, other = [f / total for f in (A, B, C, D)], [f / (E + F + G + H) for f in (E, F, G, H)]
+
+# name → (left, right, a wrong right); every one an equality
+EQUALITIES = {
+    "01 a Bernoulli mixture sums to one": (
+        sp.Sum(A / (A + B) * lam ** k * (1 - lam) ** (1 - k) + B / (A + B) * p ** k * (1 - p) ** (1 - k), (k, 0, 1)), 1, 2),
+    "01 marginal of the linear model": (over_line(N(x, w * z + m, tau ** 2) * p_z), N(x, m, w ** 2 + tau ** 2),
+                                        N(x, m, w + tau ** 2)),
+    "01 posterior of the linear model": (N(x, w * z + m, tau ** 2) * p_z / N(x, m, w ** 2 + tau ** 2),
+                                         N(z, post_mean, post_var), N(z, post_mean, 1 / (w ** 2 + tau ** 2))),
+    "02 KL of binned exponentials": (sp.Sum(Pk * sp.log(Pk / Qk), (k, 0, oo)), binned_kl, binned_kl + Delta),
+    "02 its limit is the integral": (sp.Limit(binned_kl, Delta, 0), sp.log(a / b) + b / a - 1, sp.log(b / a) + b / a - 1),
+    "02 the integral": (sp.Integral(a * sp.exp(-a * u) * sp.log(a * sp.exp(-a * u) / (b * sp.exp(-b * u))), (u, 0, oo)),
+                        sp.log(a / b) + b / a - 1, sp.log(a / b) + a / b - 1),
+    "02 the entropy diverges as −log Δ": (
+        sp.Limit(a * Delta * sp.exp(-a * Delta) / (1 - sp.exp(-a * Delta)) - sp.log((1 - sp.exp(-a * Delta)) / Delta), Delta, 0),
+        entropy, -entropy),
+    "02 chain rule on a 2×2 table": (
+        table_kl(joint, other),
+        table_kl([(A + B) / total, (C + D) / total], [(E + F) / (E + F + G + H), (G + H) / (E + F + G + H)])
+        + (A + B) / total * table_kl([A / (A + B), B / (A + B)], [E / (E + F), F / (E + F)])
+        + (C + D) / total * table_kl([C / (C + D), D / (C + D)], [G / (G + H), H / (G + H)]),
+        table_kl([(A + B) / total, (C + D) / total], [(E + F) / (E + F + G + H), (G + H) / (E + F + G + H)])),
+    "03 KL to the standard normal": (kl(q_z, p_z), KL, (mu ** 2 + sigma ** 2 - 1 - sp.log(sigma)) / 2),
+    "03 KL of two normals": (kl(q_z, N(z, m, tau ** 2)),
+                             ((mu - m) ** 2 + sigma ** 2) / (2 * tau ** 2) - R(1, 2) - sp.log(sigma / tau),
+                             ((mu - m) ** 2 + sigma ** 2) / (2 * tau ** 2) - R(1, 2) - sp.log(tau / sigma)),
+    "03 diagonal: a sum": (
+        sp.Integral(q_z * N(x, m, tau ** 2) * sp.log(q_z * N(x, m, tau ** 2) / (p_z * N(x, 0, 1))), (z, -oo, oo), (x, -oo, oo)),
+        KL + KL.subs({mu: m, sigma: tau}), KL * KL.subs({mu: m, sigma: tau})),
+    "03 gradient": (sp.Matrix([sp.diff((mu ** 2 + sp.exp(v) - 1 - v) / 2, one) for one in (mu, v)]),
+                    sp.Matrix([mu, (sp.exp(v) - 1) / 2]), sp.Matrix([mu, sp.exp(v) - 1])),
+    "03 Hessian": (sp.hessian((mu ** 2 + sp.exp(v) - 1 - v) / 2, (mu, v)), sp.diag(1, sp.exp(v) / 2), sp.diag(1, sp.exp(v))),
+    "04 ELBO + KL = log p(x)": (elbo + kl(q_z, N(z, post_mean, post_var)), sp.log(N(x, m, w ** 2 + tau ** 2)),
+                                sp.log(N(x, m, w ** 2 + tau ** 2)) + 1),
+    "05 noise costs w²σ²": (over_line(q_z * (x - w * z) ** 2), (x - w * mu) ** 2 + w ** 2 * sigma ** 2,
+                            (x - w * mu) ** 2 + w * sigma ** 2),
+    "05 the best variance": (sp.Derivative(w ** 2 * T / (2 * tau ** 2) + (T - 1 - sp.log(T)) / 2, T).doit().subs(
+        T, tau ** 2 / (tau ** 2 + w ** 2)), 0, w),
+    "05 all codes standard: the sum is": (A / (A + B) * p_z + B / (A + B) * p_z, p_z, p_z / 2),
+    "05 the converse fails": (sp.Integral(N(z, sp.sqrt(B / (A + B)) * x, A / (A + B)) * N(x, 0, 1), (x, -oo, oo)), p_z,
+                              N(z, 0, 2)),
+    "06 change of variables": (N(mu + sigma * eps, mu, sigma ** 2) * sp.Derivative(mu + sigma * eps, eps), N(eps, 0, 1),
+                               N(eps, 0, 1) / sigma),
+    "06 σ·N(0,1) integrates to σ": (over_line(sigma * p_z), sigma, 1),
+    "06 pathwise mean": (over_line(N(eps, 0, 1) * 2 * (mu + sigma * eps), eps), 2 * mu, mu),
+    "06 score mean": (over_line(q_z * z ** 2 * score), 2 * mu, 2 * mu * sigma),
+    "06 pathwise variance": (over_line(N(eps, 0, 1) * (2 * (mu + sigma * eps) - 2 * mu) ** 2, eps), 4 * sigma ** 2,
+                             2 * sigma ** 2),
+    "06 score variance": (over_line(q_z * (z ** 2 * score - 2 * mu) ** 2),
+                          (mu ** 4 + 14 * mu ** 2 * sigma ** 2 + 15 * sigma ** 4) / sigma ** 2,
+                          (mu ** 4 + 10 * mu ** 2 * sigma ** 2 + 15 * sigma ** 4) / sigma ** 2),
+    "06 best baseline": (over_line(q_z * z ** 2 * score ** 2) / over_line(q_z * score ** 2), mu ** 2 + 3 * sigma ** 2,
+                         mu ** 2 + sigma ** 2),
+    "06 what it leaves": (over_line(q_z * ((z ** 2 - mu ** 2 - 3 * sigma ** 2) * score - 2 * mu) ** 2),
+                          8 * mu ** 2 + 6 * sigma ** 2, 8 * mu ** 2 + 3 * sigma ** 2),
+    "06 oracle": (over_line(N(x, phi ** 3, sp.exp(2 * phi)) * (x ** 2 + sp.sin(x)), x),
+                  phi ** 6 + sp.exp(2 * phi) + sp.exp(-sp.exp(2 * phi) / 2) * sp.sin(phi ** 3),
+                  phi ** 6 + sp.exp(2 * phi) + sp.exp(-sp.exp(2 * phi)) * sp.sin(phi ** 3)),
+    "07 mass of BCE": (sp.Integral((A / (A + B)) ** x * (B / (A + B)) ** (1 - x), (x, 0, 1)), (A - B) / (A + B) / sp.log(A / B),
+                       (B - A) / (A + B) / sp.log(A / B)),
+    "07 its mass at one half": (sp.Limit((2 * lam - 1) / sp.log(lam / (1 - lam)), lam, R(1, 2)), R(1, 2), 1),
+    "07 best Gaussian variance": (sp.diff(-n * sp.log(T) / 2 - S / (2 * T), T).subs(T, S / n), 0, 1),
+    "07 β and σ² are one knob": (beta * (S / (2 * beta * T) + KL), S / (2 * T) + beta * KL, S / (2 * T) + KL),
+    "09 E KL = I + KL": (
+        (A + B) / total * table_kl([A / (A + B), B / (A + B)], [E / (E + F), F / (E + F)])
+        + (C + D) / total * table_kl([C / (C + D), D / (C + D)], [E / (E + F), F / (E + F)]),
+        table_kl(joint, [(A + B) * (A + C) / total ** 2, (A + B) * (B + D) / total ** 2, (C + D) * (A + C) / total ** 2,
+                         (C + D) * (B + D) / total ** 2])
+        + table_kl([(A + C) / total, (B + D) / total], [E / (E + F), F / (E + F)]),
+        table_kl([(A + C) / total, (B + D) / total], [E / (E + F), F / (E + F)])),
+    "09 the lerp midpoint has variance ½": (
+        sp.Integral(((z + x) / 2) ** 2 * p_z * N(x, 0, 1), (z, -oo, oo), (x, -oo, oo)), R(1, 2), 1),
+    "09 slerp keeps 1": (
+        sp.Integral((sp.cos(s) * z + sp.sin(s) * x) ** 2 * p_z * N(x, 0, 1), (z, -oo, oo), (x, -oo, oo)), 1, R(1, 2)),
+    "10 the best weight": (sp.diff(-beta * sp.log(beta * T + u) / 2 - S * beta / (2 * (beta * T + u)), u).subs(u, S - beta * T),
+                           0, 1),
+    "11 KL to a shifted prior": (kl(q_z, N(z, m, 1)), ((mu - m) ** 2 + sigma ** 2 - 1 - sp.log(sigma ** 2)) / 2, KL),
+    "11 Bayes over labels": (A * N(x, 1, 1) / (A * N(x, 1, 1) + B * N(x, -1, 1)), 1 / (1 + B / A * sp.exp(-2 * x)),
+                             1 / (1 + B / A * sp.exp(2 * x))),
+    "12 the weight is constant at the posterior": (N(x, w * z + m, tau ** 2) * p_z / N(z, post_mean, post_var),
+                                                   N(x, m, w ** 2 + tau ** 2), N(x, m, w ** 2 + tau)),
+    "12 Tweedie": (x + tau ** 2 * sp.Derivative(sp.log(N(x, 0, w ** 2 + tau ** 2)), x), w ** 2 * x / (w ** 2 + tau ** 2),
+                   w * x / (w ** 2 + tau ** 2)),
+    "13 M2: the value is a logsumexp": (
+        table_kl([A / (A + B), B / (A + B)], [A, B]), -sp.log(A + B), sp.log(A + B)),
+    "13 the diffusion chain composes": (
+        sp.Integral(N(z, p * x, 1 - p ** 2) * N(x, lam * c, 1 - lam ** 2), (x, -oo, oo)),
+        N(z, p * lam * c, 1 - p ** 2 * lam ** 2), N(z, p * lam * c, 2 - p ** 2 - lam ** 2)),
+    "13 KL of a two-level model": (
+        sp.Integral(q_z * N(x, w * z, tau ** 2) * sp.log(q_z * N(x, w * z, tau ** 2) / (p_z * N(x, m * z, rho ** 2))),
+                    (x, -oo, oo), (z, -oo, oo)),
+        KL + ((w - m) ** 2 * (mu ** 2 + sigma ** 2) + tau ** 2) / (2 * rho ** 2) - R(1, 2) - sp.log(tau / rho),
+        KL + ((w - m) ** 2 * mu ** 2 + tau ** 2) / (2 * rho ** 2) - R(1, 2) - sp.log(tau / rho)),
+}
+
+# name → (left, relation, right); the opposite relation must be refused
+BOUNDS = {
+    "02 Jensen for two points": (A / (A + B) * sp.log(C) + B / (A + B) * sp.log(D), "<=", sp.log((A * C + B * D) / (A + B))),
+    "02 KL ≥ 0, two letters": (table_kl([A / (A + B), B / (A + B)], [C / (C + D), D / (C + D)]), ">=", 0),
+    "02 KL ≥ 0, three letters": (table_kl([f / (A + B + C) for f in (A, B, C)], [f / (D + E + F) for f in (D, E, F)]), ">=", 0),
+    "02 KL of exponentials ≥ 0": (sp.log(a / b) + b / a - 1, ">=", 0),
+    "03 KL ≥ 0": (KL, ">=", 0),
+    "03 KL ≥ 0 in log σ²": ((mu ** 2 + sp.exp(v) - 1 - v) / 2, ">=", 0),
+    "03 KL of two normals ≥ 0": (((mu - m) ** 2 + sigma ** 2) / (2 * tau ** 2) - R(1, 2) - sp.log(sigma / tau), ">=", 0),
+    "04 ELBO ≤ log p(x)": (elbo, "<=", sp.log(N(x, m, w ** 2 + tau ** 2))),
+    "05 the best variance is a minimum": (
+        w ** 2 * T / (2 * tau ** 2) + (T - 1 - sp.log(T)) / 2, ">=", sp.log(1 + w ** 2 / tau ** 2) / 2),
+    "07 BCE is at least the entropy": (
+        -A / (A + B) * sp.log(C / (C + D)) - B / (A + B) * sp.log(D / (C + D)), ">=",
+        -A / (A + B) * sp.log(A / (A + B)) - B / (A + B) * sp.log(B / (A + B))),
+    "07 best Gaussian variance is a maximum": (-n * sp.log(T) / 2 - S / (2 * T), "<=", -n * sp.log(S / n) / 2 - n / 2),
+    "10 the best weight is a maximum": (-sp.log(beta * T + u) / 2 - S / (2 * (beta * T + u)), "<=", -sp.log(S) / 2 - R(1, 2)),
+    "11 the class mean is the best m": ((A * (mu - m) ** 2 + B * (x - m) ** 2) / (A + B), ">=",
+                                        (A * (mu - (A * mu + B * x) / (A + B)) ** 2
+                                         + B * (x - (A * mu + B * x) / (A + B)) ** 2) / (A + B)),
+    "12 L₂ ≥ L₁ for two-valued weights": ((sp.log(A) + 2 * sp.log((A + B) / 2) + sp.log(B)) / 4, ">=",
+                                          (sp.log(A) + sp.log(B)) / 2),
+    "13 M2: no q(y) beats the softmax": (
+        A / (A + B) * sp.log(C * (A + B) / A) + B / (A + B) * sp.log(D * (A + B) / B), "<=", sp.log(C + D)),
+}
+
+
+@pytest.mark.parametrize("name", EQUALITIES)
+def test_equality_is_proved_and_its_wrong_form_refused(name):
+    left, right, wrong = EQUALITIES[name]
+    where = [lam < 1, p < 1]
+    assert Derivation(left, where=where).step(right, because=name).relation == "=="
+    with pytest.raises(StepRefuted):
+        Derivation(left, where=where).step(wrong, because="a classic mistake")
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_bound_is_proved_and_its_opposite_refused(name):
+    left, relation, right = BOUNDS[name]
+    assert Derivation(left).bound(right, because=name, relation=relation).relation == relation
+    with pytest.raises(StepRefuted):
+        Derivation(left).bound(right, because="the wrong way round", relation={"<=": ">=", ">=": "<="}[relation])
+    with pytest.raises((StepRefuted, StepUndecided)):
+        Derivation(left).step(right, because="an equality it is not")
+
+
+def test_the_split_of_log_p_for_unknown_densities():
+    given = [sp.Eq(over_line(q(z)), 1)]
+    d = Derivation(sp.log(p_x), given=given)
+    d.step(over_line(q(z) * sp.log(p_x)), because="q integrates to one")
+    d.step(over_line(q(z) * sp.log(p_x * post(z) / q(z))) + over_line(q(z) * sp.log(q(z) / post(z))), because="split")
+    assert d.relation == "==" and len(d.lines) == 3
+    with pytest.raises(StepRefuted):
+        Derivation(sp.log(p_x), given=given).step(over_line(q(z) * sp.log(p_x * post(z) / q(z))), because="no gap")
+
+
+def test_gibbs_for_unknown_densities():
+    given = [sp.Eq(over_line(f(z)), 1) for f in (q, prior)]
+    d = Derivation(kl(q(z), prior(z)), given=given)
+    d.bound(over_line(q(z) * (1 - prior(z) / q(z))), because="log u ≤ u − 1", relation=">=")
+    d.step(0, because="both integrate to one")
+    assert d.relation == ">=" and d.result == 0
+
+
+def test_change_of_variables_for_an_unknown_function():
+    f = sp.Function("f", real=True)
+    right = over_line(N(eps, 0, 1) * f(mu + sigma * eps), eps)
+    Derivation(over_line(q_z * f(z))).step(right, because="z = μ + σε")
+    with pytest.raises(StepRefuted):
+        Derivation(over_line(q_z * f(z))).step(right.subs(sigma, sigma ** 2), because="the variance for σ")
+
+
+def test_the_converse_of_the_aggregated_posterior_has_positive_kl():
+    mean_kl = over_line(N(x, 0, 1) * ((1 - q0) * x ** 2 + q0 - 1 - sp.log(q0)) / 2, x)
+    d = Derivation(mean_kl, where=[q0 < 1]).step(-sp.log(q0) / 2, because="E x² = 1")
+    assert d.bound(0, because="q < 1", relation=">=").relation == ">="
+
+
+def test_the_diagonal_sum_with_any_number_of_latents():
+    dims, j = sp.symbols("d", integer=True, positive=True), sp.symbols("j", integer=True)
+    mean, std = sp.IndexedBase("mu", real=True), sp.IndexedBase("sigma", positive=True)
+    whole = sp.Sum((mean[j] ** 2 + std[j] ** 2 - 1 - 2 * sp.log(std[j])) / 2, (j, 1, dims))
+    parts = (sp.Sum(mean[j] ** 2, (j, 1, dims)) + sp.Sum(std[j] ** 2 - 2 * sp.log(std[j]), (j, 1, dims)) - dims) / 2
+    Derivation(whole).step(parts, because="a sum of sums")
+    with pytest.raises((StepRefuted, StepUndecided)):
+        Derivation(whole).step(parts + dims / 2, because="a wrong count")
