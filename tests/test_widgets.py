@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from vae_course.plots import png_bytes
-from vae_course.widgets import PICTURE_SCALE, latent_sliders
+from vae_course.widgets import PICTURE_SCALE, figure_sliders, latent_sliders
 
 LATENTS = 5
 
@@ -192,3 +192,83 @@ def test_two_explorers_do_not_share_their_state():
     (one, _), (two, picture) = explorer(), explorer()
     one.sliders[0].value = 2.0
     assert picture.z() == [0.0] * LATENTS and norm_in_label(two) == 0.0
+
+
+# ---------------------------------------------------------------- a figure with sliders
+
+def draw(ax, height, n, colour):
+    """A bar of the given height; complains about too many."""
+    if n > 8:
+        raise ValueError("too many bars")
+    ax.bar(range(n), [height] * n, color=colour)
+    ax.set_ylim(0, 2)
+    return f"{n} bars of {height:.1f}"
+
+
+CONTROLS = {"height": (0.0, 2.0, 1.0), "n": (1, 9, 2), "colour": ["black", "white"]}
+
+
+def pixels(box) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(box.image.value)).convert("L"), dtype=float)
+
+
+def test_figure_follows_every_control_and_comes_back():
+    box = figure_sliders(draw, CONTROLS)
+    start = box.image.value
+    assert box.state.value == "2 bars of 1.0"
+    for name, value, words in (("height", 1.8, "2 bars of 1.8"), ("n", 5, "5 bars of 1.0"), ("colour", "white", None)):
+        before = box.controls[name].value
+        box.controls[name].value = value
+        assert box.image.value != start and (words is None or box.state.value == words)
+        box.controls[name].value = before
+        assert box.image.value == start
+
+
+def test_what_is_drawn_is_seen():
+    box = figure_sliders(draw, CONTROLS)
+    low = (pixels(box) < 128).mean()
+    box.controls["height"].value = 2.0
+    assert (pixels(box) < 128).mean() > 1.3 * low
+
+
+def test_several_axes_come_as_a_list():
+    def both(axes, height):
+        assert len(axes) == 2
+        axes[1].plot([0, height])
+        return "drawn"
+
+    assert figure_sliders(both, {"height": (0.0, 2.0, 1.0)}, columns=2).state.value == "drawn"
+
+
+def test_errors_of_the_drawing_are_shown_and_pass():
+    box = figure_sliders(draw, CONTROLS)
+    box.controls["n"].value = 9
+    assert box.state.value == "ValueError: too many bars"
+    box.controls["n"].value = 3
+    assert box.state.value == "3 bars of 1.0"
+
+
+def test_whole_numbers_give_whole_steps():
+    box = figure_sliders(draw, {"height": (0.0, 2.0, 1.0, 0.5), "n": (1, 9, 2), "colour": ["black"]})
+    assert box.controls["height"].step == 0.5 and box.controls["n"].step == 1
+    assert isinstance(box.controls["n"].value, int)
+
+
+@pytest.mark.parametrize("spec", [(0, 1), (0.0, 1.0, 2.0), "text", [], (1.0, 0.0, 0.5), 3])
+def test_bad_controls_are_named(spec):
+    with pytest.raises(ValueError, match="control height must be"):
+        figure_sliders(draw, {"height": spec})
+
+
+def test_figures_draw_in_another_thread_and_without_pyplot():
+    import matplotlib.pyplot as plt
+
+    open_figures = plt.get_fignums()
+    boxes = [figure_sliders(draw, CONTROLS) for _ in range(2)]
+    threads = [threading.Thread(target=lambda box=box: setattr(box.controls["n"], "value", 6)) for box in boxes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(box.state.value == "6 bars of 1.0" for box in boxes) and boxes[0].image.value == boxes[1].image.value
+    assert plt.get_fignums() == open_figures

@@ -115,10 +115,10 @@ class Derivation:
         if not isinstance(because, str) or not because.strip():
             raise ValueError(f"because must say the reason in words, got {because!r}")
         before = self.result
-        if getattr(before, "shape", None) != getattr(expression, "shape", None):
-            raise StepRefuted(f"The line before has the shape {getattr(before, 'shape', '()')}, this one "
-                              f"{getattr(expression, 'shape', '()')}.", {}, before, expression)
-        if relation != "==" and hasattr(before, "shape"):
+        if _shape(before) != _shape(expression):
+            raise StepRefuted(f"Refused: “{because}”. The line before has the shape {_shape(before)}, the new one "
+                              f"{_shape(expression)}.", {}, before, expression)
+        if relation != "==" and _shape(before) != ():
             raise TypeError("a bound is between numbers, and these lines are matrices")
         _check_names(before, expression, *self.where, *self.given)
         self._check(relation, before, expression, because)
@@ -169,6 +169,10 @@ def _line(name: str, expression) -> sp.Basic:
         hint = "; pass its right-hand side" if isinstance(expression, sp.core.relational.Relational) else ""
         raise TypeError(f"{name} must be a SymPy expression, got {expression!r}{hint}")
     return expression
+
+
+def _shape(line: sp.Basic) -> tuple[int, ...]:
+    return line.shape if isinstance(line, sp.MatrixBase) else ()
 
 
 def _check_names(*exprs: sp.Basic) -> None:

@@ -72,7 +72,7 @@ def _integral(f: sp.Expr, v: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr:
         constant, g = term.as_independent(u, as_Add=False)
         value = _integral_of_term(g, u, low, high)
         if value is None:
-            rest += constant * sp.Integral(_tidy(g), (u, low, high))
+            rest += constant * _open_integral(_tidy(g), u, low, high)
         else:
             diverges = diverges or not value.has(sp.Integral) and value.has(sp.oo, sp.zoo, sp.nan)
             total += constant * value
@@ -80,6 +80,12 @@ def _integral(f: sp.Expr, v: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr:
         whole = sp.integrate(f, (u, low, high))
         return whole if not whole.has(sp.Integral, sp.nan) else sp.Integral(f, (u, low, high))
     return total + rest
+
+
+def _open_integral(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Integral:
+    """The integral under the first free canonical name, so that equal integrals look equal wherever they stand."""
+    first = _bound_variable(low, high, _level(g.subs(u, sp.Dummy())))
+    return sp.Integral(g.subs(u, first), (first, low, high))
 
 
 def _tidy(g: sp.Expr) -> sp.Expr:

@@ -43,7 +43,8 @@ def prove_equal(left: sp.Basic, right: sp.Basic, conditions: tuple = (), given: 
 
 def _rewritings(left: sp.Expr, right: sp.Expr, facts: list) -> Iterator[tuple[str, sp.Expr]]:
     """Forms that are zero only if left = right. The cheap rewritings of every way of seeing the difference come first."""
-    yield "the same expression", left - right
+    if left == right:
+        yield "the same expression", sp.S.Zero
     ways = []
     for way in _ways(left, right, facts):
         ways.append(way)
@@ -64,7 +65,7 @@ def _ways(left: sp.Expr, right: sp.Expr, facts: list) -> Iterator[sp.Expr]:
     open_difference, one, other = left - right, left, right
     if _is_open(open_difference):
         one, other = closed_form(left), closed_form(right)
-    yield one - other
+    yield sp.S.Zero if one == other else one - other  # both may be infinite
     if one.is_positive and other.is_positive:  # ratios of exponentials become sums
         yield sp.expand_log(sp.log(sp.powsimp(one))) - sp.expand_log(sp.log(sp.powsimp(other)))
     for difference in (open_difference, one - other):

@@ -33,9 +33,10 @@ def text_in_latex(words: str) -> str:
 
 
 def _escape(words: str) -> str:
-    for character in "\\{}%&#_^~":
-        words = words.replace(character, " " if character in "\\~" else "\\" + character if character != "^" else " ")
-    return words
+    words = words.replace("\\", " ")
+    for character in "{}%&#_":
+        words = words.replace(character, "\\" + character)
+    return words.replace("^", "ˆ").replace("~", " ")
 
 
 def to_latex(title: str, given: list[str], lines: list) -> str:

@@ -1,0 +1,247 @@
+"""The derivation as an object: what it accepts, what it refuses and how, its time limit, its pictures."""
+
+import threading
+import time
+
+import pytest
+import sympy as sp
+
+from vae_course.derivations import Derivation, StepRefuted, StepUndecided, clock, normal_density, rendering
+
+x, y = sp.symbols("x y", real=True)
+z = sp.symbols("z", real=True)
+s, t = sp.symbols("sigma tau", positive=True)
+p = sp.symbols("p", positive=True)
+n = sp.symbols("n", integer=True, positive=True)
+
+
+def refusal(d: Derivation, expression, **kwargs) -> StepRefuted:
+    with pytest.raises(StepRefuted) as caught:
+        d.step(expression, because="a mistake", **kwargs)
+    return caught.value
+
+
+# ---------------------------------------------------------------- a chain
+
+def test_a_chain_of_lines():
+    d = Derivation((x + 1) ** 2, title="a square")
+    assert d.step(x ** 2 + 2 * x + 1, because="multiply out") is d
+    d.bound(2 * x + 1, because="x² ≥ 0", relation=">=")
+    assert d.result == 2 * x + 1 and d.relation == ">=" and len(d.lines) == 3
+    d.bound(2 * x + 2, because="0 ≤ 1", relation="<=")
+    assert d.relation is None  # up and down: the chain says nothing about its ends
+
+
+def test_a_refused_step_leaves_the_derivation_as_it_was():
+    d = Derivation((x + y) ** 2)
+    refusal(d, x ** 2 + y ** 2)
+    with pytest.raises(StepUndecided):
+        d.step(x ** 2 + 2 * x * y + y ** 2 + sp.log(y ** 2) - 2 * sp.log(y), because="true for y > 0 only")
+    assert d.lines == [(None, (x + y) ** 2, "")]
+    d.step(x ** 2 + 2 * x * y + y ** 2, because="multiply out")
+
+
+def test_the_counterexample_says_where_and_how_much():
+    error = refusal(Derivation((x + y) ** 2), x ** 2 + y ** 2)
+    assert set(error.counterexample) == {x, y}
+    assert error.left_value == sp.Float(((x + y) ** 2).subs(error.counterexample), 8)
+    assert error.right_value == sp.Float((x ** 2 + y ** 2).subs(error.counterexample), 8)
+    for part in ("a mistake", "x =", "y =", str(error.left_value), str(error.right_value)):
+        assert part in str(error)
+
+
+def test_an_undecided_step_says_what_was_left():
+    with pytest.raises(StepUndecided) as caught:
+        Derivation(sp.log(x ** 2)).step(2 * sp.log(x), because="false for x < 0")
+    assert caught.value.left_over is not None and "proves nothing" in str(caught.value) and "where=" in str(caught.value)
+
+
+# ---------------------------------------------------------------- domains
+
+@pytest.mark.parametrize(("left", "wrong"), [
+    (sp.sqrt(x ** 2), x), (sp.Abs(x), x), (x ** 2, x * sp.Abs(x)), (sp.exp(sp.Abs(x)), sp.exp(x)), (x / x, x), (s ** 2, s),
+    ((-1) ** n, -1), (sp.log(s * t), sp.log(s) * sp.log(t)), (sp.factorial(n), n), (sp.Integer(2), sp.Integer(3)),
+    (sp.sqrt(s ** 2 + t ** 2), s + t), (1 / (s + t), 1 / s + 1 / t)])
+def test_wrong_on_a_part_of_the_domain_is_refuted_there(left, wrong):
+    error = refusal(Derivation(left), wrong)
+    for symbol, value in error.counterexample.items():
+        assert value > 0 or not symbol.is_positive
+        assert value.is_integer or not symbol.is_integer
+
+
+@pytest.mark.parametrize(("left", "right"), [
+    (sp.sqrt(s ** 2), s), (sp.log(s ** 2), 2 * sp.log(s)), (sp.log(s / t), sp.log(s) - sp.log(t)), (sp.sqrt(x ** 2), sp.Abs(x)),
+    (sp.log(p) + sp.log(1 - p), sp.log(p * (1 - p))), ((s * t) ** x, s ** x * t ** x),
+    (sp.tanh(x / 2), 2 / (1 + sp.exp(-x)) - 1), (1 / (1 + sp.exp(-x)), sp.exp(x) / (1 + sp.exp(x))),
+    (sp.log(1 + sp.exp(x)), x + sp.log(1 + sp.exp(-x)))])
+def test_true_inside_the_domain_is_proved(left, right):
+    assert Derivation(left).step(right, because="true").result == right
+
+
+def test_conditions_limit_the_counterexamples_and_help_the_proof():
+    with pytest.raises(StepRefuted):
+        Derivation(sp.Abs(p - 1)).step(1 - p, because="true below 1 only")
+    assert Derivation(sp.Abs(p - 1), where=[p < 1]).step(1 - p, because="p < 1")
+    error = refusal(Derivation(p, where=[p < 1]), p ** 2)
+    assert 0 < error.counterexample[p] < 1
+    assert 3 < refusal(Derivation(x, where=[x > 3]), 2 * x).counterexample[x]
+    Derivation(x, where=[x > 3]).bound(3, because="x > 3", relation=">=")
+
+
+def test_facts_are_used_and_kept_by_counterexamples():
+    q = sp.IndexedBase("q", positive=True)
+    fact = sp.Eq(q[1] + q[2] + q[3], 1)
+    Derivation(q[1] * x + q[2] * x + q[3] * x, given=[fact]).step(x, because="they sum to one")
+    error = refusal(Derivation(q[1] + q[2], given=[fact]), q[3])
+    values = [error.counterexample[q[k]] for k in (1, 2, 3)]
+    assert sum(values) == 1 and all(value > 0 for value in values)
+    with pytest.raises(StepRefuted):
+        Derivation(q[1] * x + q[2] * x + q[3] * x).step(x, because="nobody said that they sum to one")
+
+
+@pytest.mark.parametrize("relation", ["<=", ">="])
+def test_bounds_are_refuted_on_the_wrong_side(relation):
+    with pytest.raises(StepRefuted) as caught:
+        Derivation(sp.log(s)).bound(0, because="no", relation=relation)
+    left, right = caught.value.left_value, caught.value.right_value
+    assert left > right if relation == "<=" else left < right
+
+
+@pytest.mark.parametrize(("left", "relation", "right"), [
+    (1 / (x - 3) ** 2 + x, ">=", sp.Rational(-1000)),            # a pole: convex on both sides, unbounded below
+    (x ** 4 - 2 * x ** 2, ">=", 0), (sp.sin(x), "<=", sp.Rational(9, 10)), (x ** 3, ">=", -10), (s - 1, ">=", 0),
+    (sp.exp(-s), ">=", sp.Rational(1, 100)), (s + 1 / s, ">=", sp.Rational(5, 2)), (sp.Abs(x) - 1, ">=", 0)])
+def test_a_bound_that_fails_somewhere_is_never_marked(left, relation, right):
+    with pytest.raises((StepRefuted, StepUndecided)):
+        Derivation(left).bound(right, because="not everywhere", relation=relation)
+
+
+# ---------------------------------------------------------------- kinds of lines
+
+def test_matrices_entry_by_entry_and_their_shapes():
+    line = sp.Matrix([[x + x, 0], [0, s]])
+    Derivation(line).step(sp.diag(2 * x, s), because="add")
+    assert refusal(Derivation(line), sp.diag(2 * x, s ** 2)).left_value.shape == (2, 2)
+    assert "shape" in str(refusal(Derivation(line), sp.Matrix([1, 2])))
+    with pytest.raises(TypeError, match="matrices"):
+        Derivation(line).bound(line, because="no order")
+    Derivation(sp.Determinant(sp.diag(s ** 2, t ** 2))).step(s ** 2 * t ** 2, because="a diagonal matrix")
+    Derivation(sp.Trace(sp.diag(s ** 2, t ** 2))).step(s ** 2 + t ** 2, because="a diagonal matrix")
+    Derivation(sp.Matrix([[s, x], [0, t]]).inv()).step(sp.Matrix([[1 / s, -x / (s * t)], [0, 1 / t]]), because="invert")
+
+
+def test_sums_derivatives_and_limits_may_stay_unevaluated():
+    k = sp.symbols("k", integer=True, positive=True)
+    Derivation(sp.Sum(k, (k, 1, n))).step(n * (n + 1) / 2, because="Gauss")
+    refusal(Derivation(sp.Sum(k, (k, 1, n))), n ** 2 / 2)
+    Derivation(sp.Derivative(x ** 3, x)).step(3 * x ** 2, because="differentiate")
+    Derivation(sp.Limit(sp.sin(x) / x, x, 0)).step(1, because="a limit")
+    Derivation(sp.Limit(-sp.log(s), s, 0)).step(sp.oo, because="an infinite one")
+    second_moment = sp.Integral(normal_density(z, x, 1) * z ** 2, (z, -sp.oo, sp.oo))
+    Derivation(sp.Derivative(second_moment, x)).step(2 * x, because="both")
+
+
+def test_the_density_reads_as_on_paper_and_is_written_out_for_the_proof():
+    density = normal_density(z, x, s ** 2)
+    Derivation(density).step(sp.exp(-(z - x) ** 2 / (2 * s ** 2)) / sp.sqrt(2 * sp.pi * s ** 2), because="its formula")
+    Derivation(sp.diff(sp.log(density), x)).step((z - x) / s ** 2, because="the score")
+    assert sp.latex(density) == r"\mathcal{N}\left(z;\, x,\, \sigma^{2}\right)" and str(density) == "N(z; x, sigma**2)"
+    for k in range(3):
+        slope = sp.diff(normal_density(x, y, s), (x, y, s)[k])
+        assert sp.simplify(slope.doit() - sp.diff(normal_density(x, y, s).doit(), (x, y, s)[k])) == 0
+    with pytest.raises(ValueError, match="variance must be positive, got -1"):
+        normal_density(z, 0, -1)
+
+
+# ---------------------------------------------------------------- bad input
+
+def test_bad_arguments_are_named():
+    with pytest.raises(TypeError, match="start must be a SymPy expression, got 'x'"):
+        Derivation("x")
+    with pytest.raises(TypeError, match="expression must be a SymPy expression.*right-hand side"):
+        Derivation(x).step(sp.Eq(x, y), because="an equation")
+    with pytest.raises(TypeError, match="expression must be a SymPy expression, got True"):
+        Derivation(x).step(x == x, because="a Python comparison")
+    with pytest.raises(TypeError, match="expression must be a SymPy expression, got None"):
+        Derivation(x).step(None, because="nothing")
+    for because in ("", "  ", None):
+        with pytest.raises(ValueError, match="because must say the reason"):
+            Derivation(x).step(x, because=because)
+    with pytest.raises(ValueError, match='relation must be "<=" or ">=", got "<"'.replace('"<"', "'<'")):
+        Derivation(x).bound(x, because="strict", relation="<")
+    with pytest.raises(TypeError, match="where must hold inequalities"):
+        Derivation(x, where=[x])
+    with pytest.raises(TypeError, match="given must hold equalities"):
+        Derivation(x, given=[x > 0])
+    with pytest.raises(ValueError, match="seconds must be positive, got 0"):
+        Derivation(x, seconds=0)
+
+
+def test_two_symbols_of_one_name_are_called_out():
+    with pytest.raises(ValueError, match="two different symbols are called x"):
+        Derivation(x).step(sp.Symbol("x", positive=True), because="the same letter")
+
+
+# ---------------------------------------------------------------- time
+
+class Endless(sp.Function):
+    """A function whose derivative SymPy looks for and never finds."""
+
+    def fdiff(self, argindex=1):
+        while True:
+            time.sleep(0.001)
+
+
+@pytest.mark.parametrize("where", ["main thread", "another thread"])
+def test_a_step_ends_in_time_and_says_so(where):
+    d, caught = Derivation(sp.Derivative(Endless(x), x, evaluate=False), seconds=1), []
+
+    def attempt():
+        try:
+            d.step(x, because="too hard")
+        except Exception as error:
+            caught.append(error)
+
+    started = time.perf_counter()
+    thread = threading.Thread(target=attempt if where == "another thread" else lambda: None)
+    thread.start()
+    thread.join(30)
+    if where == "main thread":
+        attempt()
+    assert 0.9 < time.perf_counter() - started < 15
+    assert isinstance(caught[0], StepUndecided) and "within 1 s" in str(caught[0]) and len(d.lines) == 1
+
+
+def test_the_clock_stops_a_loop_that_swallows_exceptions():
+    started = time.perf_counter()
+    with pytest.raises(clock.TimeIsUp):
+        with clock.time_limit(0.2):
+            while True:
+                try:
+                    sum(range(1000))
+                except Exception:
+                    pass
+    assert time.perf_counter() - started < 10
+    with clock.time_limit(0.05):
+        pass
+    time.sleep(0.3)  # nothing arrives after the block has ended
+
+
+# ---------------------------------------------------------------- pictures
+
+def test_latex_has_every_line_reason_and_mark():
+    d = Derivation(x + x, title="50 % & more", where=[s < 1]).step(2 * x, because="add $x$ twice, 100 %_of it")
+    d.bound(2 * x + s ** 2, because="a square")
+    latex = d._repr_latex_()
+    assert latex.startswith("$$\\begin{aligned}") and latex.endswith("\\end{aligned}$$")
+    assert latex.count(rendering.MARK) == 2 and r"\le" in latex and r"50 \% \& more" in latex
+    assert r"\text{add }x\text{ twice, 100 \%\_of it}" in latex and r"\sigma < 1" in latex
+    assert latex.count("{") - latex.count(r"\{") == latex.count("}") - latex.count(r"\}")
+    assert repr(d).splitlines()[-1] == "  ≤ sigma**2 + 2*x   ✓ a square"
+
+
+def test_long_sums_take_several_rows_and_lose_no_term():
+    terms = [sp.Symbol(f"a_{k}") * sp.Symbol(f"b_{k}") ** 2 for k in range(30)]
+    texts = rendering.rows(sp.Add(*terms), sp.latex)
+    assert len(texts) > 1 and all(f"a_{{{k}}}" in " ".join(texts) for k in range(30))
+    assert all(rendering.width(sp.sympify(term)) < rendering.WIDTH for term in terms)
