@@ -25,7 +25,7 @@ def check_kl_from_log_sigma(kl_from_log_sigma: Callable[[Tensor, Tensor], Tensor
     return compare(
         kl_from_log_sigma, right, [_batch(5, 3, seed=1), _batch(2, 4, seed=2)],
         {
-            "log_sigma was used as if it were log σ²: σ² = exp(2·log_sigma) and log σ² = 2·log_sigma.": kl_to_standard_normal,
+            "log_sigma was used as if it were log σ²: σ² = exp(2·log_sigma), log σ² = 2·log_sigma.": kl_to_standard_normal,
             "The first σ² is right, the logarithm is not: log σ² = 2·log_sigma, and the ½ makes it log_sigma.":
                 lambda mu, s: 0.5 * (mu ** 2 + torch.exp(2 * s) - 1 - s).sum(1),
             "exp(log_sigma) is σ, and the formula has σ²: exp(2·log_sigma).":
@@ -46,6 +46,23 @@ def check_kl_from_log_sigma(kl_from_log_sigma: Callable[[Tensor, Tensor], Tensor
         otherwise="Put σ² = exp(2·log_sigma) into ½(μ² + σ² − 1 − log σ²), and sum over axis 1.")
 
 
+def _kl_of_parts(distance: Callable, ratio: Callable, log: Callable, factor: float = 0.5) -> Callable:
+    """The KL between two normals, made of three parts that an answer may get wrong."""
+    return lambda mu, s, m, t: factor * (distance(mu, s, m, t) + ratio(s, t) - 1 - log(s, t))
+
+
+def _squared_distance(mu, s, m, t):
+    return (mu - m) ** 2 / t ** 2
+
+
+def _squared_ratio(s, t):
+    return s ** 2 / t ** 2
+
+
+def _log_ratio(s, t):
+    return 2 * torch.log(s / t)
+
+
 def check_kl_normals(kl_normals: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> Verdict:
     """kl_normals(mu, sigma, m, tau) → KL(N(mu, sigma²) ‖ N(m, tau²)), nats, for each entry (notebook 03)."""
     def right(mu, sigma, m, tau):
@@ -56,37 +73,25 @@ def check_kl_normals(kl_normals: Callable[[Tensor, Tensor, Tensor, Tensor], Tens
         (mu, m), (a, b) = _batch(*shape, seed=seed), _batch(*shape, seed=seed + 10)
         return mu, torch.exp(0.4 * a), m, torch.exp(0.4 * b)
 
-    def with_parts(distance, ratio, log, factor=0.5):
-        return lambda mu, s, m, t: factor * (distance(mu, s, m, t) + ratio(s, t) - 1 - log(s, t))
-
-    def squared_distance(mu, s, m, t):
-        return (mu - m) ** 2 / t ** 2
-
-    def squared_ratio(s, t):
-        return s ** 2 / t ** 2
-
-    def log_ratio(s, t):
-        return 2 * torch.log(s / t)
-
     return compare(
         kl_normals, right, [case(3, 4), case(4, 3, 2)],
         {
             "The two are swapped: this is KL(N(m, τ²) ‖ N(μ, σ²)).": lambda mu, s, m, t: right(m, t, mu, s),
             "The distance of the means must be divided by τ²: it counts in units of the prior's variance.":
-                with_parts(lambda mu, s, m, t: (mu - m) ** 2, squared_ratio, log_ratio),
+                _kl_of_parts(lambda mu, s, m, t: (mu - m) ** 2, _squared_ratio, _log_ratio),
             "The distance of the means was divided by σ²: it must be τ², the prior's variance.":
-                with_parts(lambda mu, s, m, t: (mu - m) ** 2 / s ** 2, squared_ratio, log_ratio),
+                _kl_of_parts(lambda mu, s, m, t: (mu - m) ** 2 / s ** 2, _squared_ratio, _log_ratio),
             "The distance of the means must be squared.":
-                with_parts(lambda mu, s, m, t: (mu - m) / t, squared_ratio, log_ratio),
+                _kl_of_parts(lambda mu, s, m, t: (mu - m) / t, _squared_ratio, _log_ratio),
             "The arguments are standard deviations: the ratio must be σ²/τ², not σ/τ.":
-                with_parts(squared_distance, lambda s, t: s / t, log_ratio),
+                _kl_of_parts(_squared_distance, lambda s, t: s / t, _log_ratio),
             "Here is log(σ/τ) for log(σ²/τ²): the ½ is in front of the whole bracket.":
-                with_parts(squared_distance, squared_ratio, lambda s, t: torch.log(s / t)),
+                _kl_of_parts(_squared_distance, _squared_ratio, lambda s, t: torch.log(s / t)),
             "The sign of the logarithm: −log(σ²/τ²).":
-                with_parts(squared_distance, squared_ratio, lambda s, t: -log_ratio(s, t)),
+                _kl_of_parts(_squared_distance, _squared_ratio, lambda s, t: -_log_ratio(s, t)),
             "The arguments sigma and tau were taken for variances: they are standard deviations.":
-                with_parts(lambda mu, s, m, t: (mu - m) ** 2 / t, lambda s, t: s / t, lambda s, t: torch.log(s / t)),
-            "The ½ is missing: this is twice the KL.": with_parts(squared_distance, squared_ratio, log_ratio, 1.0),
+                _kl_of_parts(lambda mu, s, m, t: (mu - m) ** 2 / t, lambda s, t: s / t, lambda s, t: torch.log(s / t)),
+            "The ½ is missing: this is twice the KL.": _kl_of_parts(_squared_distance, _squared_ratio, _log_ratio, 1.0),
             "The prior is N(m, τ²), not N(0, 1): use m and tau.":
                 lambda mu, s, m, t: right(mu, s, torch.zeros_like(m), torch.ones_like(t)),
             "Return one value for each entry: nothing is summed here.": lambda *args: right(*args).sum(),
@@ -161,7 +166,8 @@ def check_kl_slopes(kl_slopes: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
     return compare(
         kl_slopes, right, [case(8, 4), case(9, 2, 3)],
         {
-            "The second is the slope in log σ², ½(σ² − 1): differentiate by σ itself.": lambda mu, s: (mu, 0.5 * (s ** 2 - 1)),
+            "The second is the slope in log σ², ½(σ² − 1): differentiate by σ itself.":
+                lambda mu, s: (mu, 0.5 * (s ** 2 - 1)),
             "The second is the slope in log σ, σ² − 1: divide by σ.": lambda mu, s: (mu, s ** 2 - 1),
             "The second is the slope in σ²: multiply by the slope of σ², which is 2σ.":
                 lambda mu, s: (mu, 0.5 * (1 - 1 / s ** 2)),

@@ -96,11 +96,14 @@ def _integral_of_term(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> 
     whole_line = low == -sp.oo and high == sp.oo
     if g == 1:
         return None if whole_line else high - low
+    if whole_line and g.has(sp.Abs, sp.sign, sp.Heaviside, sp.Max, sp.Min):  # both halves of the line on one
+        half = _bound_variable(sp.S.Zero, sp.oo, _level(g))
+        return _integral(g.subs(u, half) + g.subs(u, -half), half, sp.S.Zero, sp.oo)
     if whole_line and g.has(sp.exp):
         value = gaussian_integral(g, u)
         if value is not None or g.has(AppliedUndef):
             return value
-    if g.has(AppliedUndef) or (whole_line and not g.has(sp.exp)):
+    if g.has(AppliedUndef) or (whole_line and not g.has(sp.exp) and not g.is_rational_function(u)):
         return None
     value = _exponential_integral(g, u, low, high)
     return _generic_branch(sp.integrate(g, (u, low, high))) if value is None else value
@@ -135,7 +138,7 @@ def _power_and_rate(g: sp.Expr, u: sp.Symbol) -> tuple[int, sp.Expr, sp.Expr] | 
 
 def _generic_branch(value: sp.Expr) -> sp.Expr | None:
     """The value without special cases: Piecewise((a, Ne(c, 0)), …) is a, except where c = 0. None if there is no value."""
-    if isinstance(value, sp.Integral) or value.has(sp.Integral):
+    if value.has(sp.Integral, sp.Sum):
         return None
     value = sp.piecewise_fold(value)
     if not isinstance(value, sp.Piecewise):
@@ -200,8 +203,8 @@ def _sum(f: sp.Expr, k: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr:
         value = None
         if high == sp.oo and low.is_Integer:
             value = _geometric(g, u, low)
-        elif high != sp.oo and g.is_polynomial(u):
-            value = sp.summation(g, (u, low, high))
+        if value is None and not g.has(AppliedUndef, sp.Indexed):
+            value = _generic_branch(sp.summation(g, (u, low, high)))
         total += constant * (sp.Sum(g, (u, low, high)) if value is None else value)
     return total
 

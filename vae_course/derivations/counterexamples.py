@@ -37,9 +37,10 @@ def search(left: sp.Basic, right: sp.Basic, relation: str, conditions: tuple = (
            n_points: int = 8) -> Search:
     """Compare both sides at up to n_points points inside the assumptions of the symbols, the conditions and the facts."""
     result = Search()
+    left, right, *given = (closed_form(e) if e.has(sp.Sum) else e for e in (left, right, *given))
     slow = sp.Tuple(left, right).has(sp.Integral, sp.Limit)
     n_points = min(n_points, 3) if slow else n_points
-    for point in points(left, right, conditions, given):
+    for point in points(left, right, conditions, tuple(given)):
         if result.n_compared >= n_points or result.n_complex + result.n_unknown >= 2 * n_points:
             break
         a, b = value(left, point), value(right, point)
@@ -58,8 +59,7 @@ def search(left: sp.Basic, right: sp.Basic, relation: str, conditions: tuple = (
 def points(left: sp.Basic, right: sp.Basic, conditions: tuple, given: tuple) -> Iterator[dict]:
     """Different simple values for all free symbols and unknown functions; only such that meet conditions and facts."""
     shapes = inside(conditions)
-    left, right, *facts = (closed_form(e) if e.has(sp.Sum) else e for e in (left, right, *given))
-    unknowns, functions = _unknowns(sp.Tuple(left, right, *facts, *shapes.values()))
+    unknowns, functions = _unknowns(sp.Tuple(left, right, *given, *shapes.values()))
     unknowns = [s for s in unknowns if s not in shapes]
     helpers = set().union(*(shape.free_symbols for shape in shapes.values())) if shapes else set()
     for k in range(40):
@@ -71,10 +71,10 @@ def points(left: sp.Basic, right: sp.Basic, conditions: tuple, given: tuple) -> 
             point[symbol] = shape.subs(point)
         point = {s: v for s, v in point.items() if s not in helpers or s in left.free_symbols | right.free_symbols}
         point |= {f: _example(f, i + k) for i, f in enumerate(functions)}
-        for fact in facts:
+        for fact in given:
             point = _solve_for_last(fact, point)
         if (all(c.subs(numbers_of(point)) == sp.true for c in conditions)
-                and all(_agrees(fact, point) for fact in facts)):
+                and all(_agrees(fact, point) for fact in given)):
             yield point
 
 

@@ -31,7 +31,8 @@ def _never_negative(d: sp.Expr, depth: int) -> str | None:
         return "its sign is known"
     if d.free_symbols & d.atoms(sp.Integral):
         return None
-    return _by_factors(d) or _by_parts(d, depth) or _by_integrand(d, depth) or _by_square(d) or _by_minimum(d, depth)
+    rules = (_by_factors, _by_parts, lambda e: _by_integrand(e, depth), _by_square, lambda e: _by_minimum(e, depth))
+    return next((reason for rule in rules if (reason := attempt(rule, d))), None)
 
 
 def _simplest(d: sp.Expr) -> sp.Expr:
@@ -57,7 +58,7 @@ def _by_factors(d: sp.Expr) -> str | None:
     return "a product of squares and positive factors" if sign >= 0 else None
 
 
-def _by_parts(d: sp.Expr, depth: int) -> str | None:
+def _by_parts(d: sp.Expr) -> str | None:
     """A sum whose terms are each never negative."""
     parts = sp.Add.make_args(d)
     if len(parts) > 1 and all(part.is_nonnegative or _by_factors(part) for part in parts):
@@ -114,11 +115,9 @@ def _by_minimum(d: sp.Expr, depth: int) -> str | None:
 
 
 def _lowest_end(d: sp.Expr, slope: sp.Expr, x: sp.Symbol) -> sp.Expr | None:
-    """For a monotone d on x > 0: its limit at the end where it is lowest; None if it is not monotone, or has no limit."""
-    if not x.is_positive:
-        return None
+    """For a monotone d on ℝ or x > 0: its limit at the end where it is lowest; None if it is not that, or has no limit."""
     if slope.is_nonnegative or _by_factors(slope):
-        end = d.subs(x, 0)
+        end = d.subs(x, 0) if x.is_positive else attempt(lambda e: sp.limit(e, x, -sp.oo), d)
     elif (-slope).is_nonnegative or _by_factors(-slope):
         end = attempt(lambda e: sp.limit(e, x, sp.oo), d)
     else:

@@ -101,6 +101,7 @@ def _with_plain_exponents(d: sp.Expr) -> sp.Expr:
                      power_exp=False, power_base=False)
 
 
+CASES = (sp.Abs, sp.Max, sp.Min, sp.sign, sp.Heaviside, sp.Piecewise)
 CHEAP: Rewritings = {
     "algebra": sp.expand,
     "logarithms": lambda d: sp.Add(*terms_of(d)),
@@ -113,6 +114,8 @@ COSTLY: Rewritings = {
     "simplification of the logarithms": lambda d: simplify(sp.expand_log(sp.expand(d))),
     "exponentials": lambda d: simplify(sp.expand(d.rewrite(sp.exp), power_base=True)),
     "logarithms of factored exponentials": lambda d: simplify(expand_factored_logs(d.rewrite(sp.exp))),
+    "cases": lambda d: simplify(sp.piecewise_fold(d.rewrite(sp.Piecewise))) if d.has(*CASES) else d,
+    "error functions": lambda d: simplify(d.rewrite(sp.erf)) if d.has(sp.erfc) else d,
     "a common root": lambda d: sp.radsimp(simplify(sp.powdenest(sp.expand(d)))),
 }
 
@@ -149,7 +152,7 @@ def with_facts(d: sp.Expr, facts: list) -> Iterator[sp.Expr]:
     yield closed_form(form)
     solved = form
     for lhs, rhs in closed:
-        for symbol in sorted(lhs.free_symbols | lhs.atoms(sp.Indexed), key=str):
+        for symbol in sorted(lhs.free_symbols | lhs.atoms(sp.Indexed, AppliedUndef), key=str):
             if lhs.is_polynomial(symbol) and sp.degree(lhs - rhs, symbol) == 1 and not lhs.has(sp.Integral):
                 solution = sp.solve(lhs - rhs, symbol)[0]
                 yield form.subs(symbol, solution)
