@@ -170,7 +170,7 @@ def test_bad_arguments_are_named():
             Derivation(x).step(x, because=because)
     with pytest.raises(ValueError, match='relation must be "<=" or ">=", got "<"'.replace('"<"', "'<'")):
         Derivation(x).bound(x, because="strict", relation="<")
-    with pytest.raises(TypeError, match="where must hold inequalities"):
+    with pytest.raises(TypeError, match="where must hold strict inequalities"):
         Derivation(x, where=[x])
     with pytest.raises(TypeError, match="given must hold equalities"):
         Derivation(x, given=[x > 0])

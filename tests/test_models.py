@@ -325,3 +325,13 @@ def test_learned_sigma_gets_its_gradient_through_the_elbo():
 def test_errors_name_the_argument(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_picture_is_the_mean_of_one_code():
+    model = reference_vae(latent_dim=3, hidden_dim=7)
+    z = torch.tensor([0.3, -1.2, 2.0])
+    picture = model.picture(z.numpy())
+    assert picture.shape == (28, 28)
+    assert_close(torch.as_tensor(picture), torch.sigmoid(model.decode(z[None]))[0, 0].detach())
+    with pytest.raises(ValueError, match=r"z must have shape \(3,\), got \(4,\)"):
+        model.picture([0.0] * 4)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -171,6 +172,19 @@ class VAE(nn.Module):
     def reconstruct(self, x: Tensor) -> Tensor:
         """Decoder means (B, *input_shape) at the posterior means of the images x: no noise."""
         return self.likelihood.mean(self.decode(self.encode(x)[0]))
+
+    @torch.no_grad()
+    def picture(self, z: Sequence[float]) -> np.ndarray:
+        """The decoder's mean picture (H, W) of one code z (Z,), as NumPy in [0, 1]: what an explorer shows.
+
+        Raises:
+            ValueError: if z does not have Z numbers.
+        """
+        z = torch.as_tensor(np.asarray(z), dtype=torch.float32)
+        if z.shape != (self.latent_dim,):
+            raise ValueError(f"z must have shape ({self.latent_dim},), got {tuple(z.shape)}")
+        mean = self.likelihood.mean(self.decode(z.unsqueeze(0).to(next(self.parameters()).device)))
+        return mean.reshape(mean.shape[-2:]).clamp(0, 1).cpu().numpy()
 
 
 def reference_vae(latent_dim: int = 20, hidden_dim: int = 400, activation: Callable[[], nn.Module] = nn.ReLU,

@@ -64,8 +64,9 @@ class Derivation:
         self.title, self.given, self.seconds = str(title), tuple(given), seconds
         self.where = tuple(condition for condition in where if condition is not True and condition != sp.true)
         for condition in self.where:
-            if not isinstance(condition, sp.core.relational.Relational | sp.And) or isinstance(condition, sp.Eq):
-                raise TypeError(f"where must hold inequalities between SymPy expressions, got {condition!r}")
+            parts = condition.args if isinstance(condition, sp.And) else (condition,)
+            if not all(isinstance(part, sp.StrictLessThan | sp.StrictGreaterThan) for part in parts):
+                raise TypeError(f"where must hold strict inequalities between SymPy expressions, got {condition!r}")
         for fact in self.given:
             if not isinstance(fact, sp.Eq):
                 raise TypeError(f"given must hold equalities sp.Eq(left, right), got {fact!r}")
@@ -132,8 +133,8 @@ class Derivation:
         try:
             with time_limit(self.seconds / 2):
                 met = search(left, right, relation, where, given)
-        except TimeIsUp:
-            pass
+        except (TimeIsUp, ArithmeticError, ValueError, TypeError, NotImplementedError, RecursionError):
+            pass  # without numbers the proof alone decides
         if met.found:
             raise _refuted(met.found, relation, because)
         try:
@@ -148,6 +149,8 @@ class Derivation:
         except Unproved as error:
             left_over = error.args[0]
             tried = f"No rewriting turned the difference into {'zero' if relation == '==' else 'something never negative'}."
+        except Exception as error:  # SymPy gave up with an error of its own
+            tried = f"SymPy ended with {type(error).__name__}: {error}."
         raise _undecided(tried, left_over, met, because)
 
     def _repr_latex_(self) -> str:
@@ -165,6 +168,9 @@ def _line(name: str, expression) -> sp.Basic:
         expression = expression.as_explicit()
     if isinstance(expression, sp.MatrixBase):
         return expression.as_immutable()
+    for part in expression.atoms(sp.Integral, sp.Sum, sp.Product) if isinstance(expression, sp.Basic) else ():
+        if not all(len(limit) == 3 for limit in part.limits):
+            raise TypeError(f"{name} must have limits on every integral and sum, got {part}")
     if not isinstance(expression, sp.Expr):
         hint = "; pass its right-hand side" if isinstance(expression, sp.core.relational.Relational) else ""
         raise TypeError(f"{name} must be a SymPy expression, got {expression!r}{hint}")

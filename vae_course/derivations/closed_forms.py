@@ -39,9 +39,30 @@ def _over_all_limits(part: sp.Integral | sp.Sum, rule) -> sp.Expr:
 
 def _bound_variable(low: sp.Expr, high: sp.Expr, level: int, integer: bool = False) -> sp.Symbol:
     """The canonical name of an integration or summation variable, with the assumptions that its range gives."""
-    return sp.Symbol(f"_u{level}", real=True, integer=integer or None,
-                     positive=True if low.is_nonnegative and not integer else None,
-                     nonnegative=True if low.is_nonnegative else None)
+    above = low.is_nonnegative and is_ordered(low, high)
+    return sp.Symbol(f"_u{level}", real=True, integer=integer or None, positive=True if above and not integer else None,
+                     nonnegative=True if above else None)
+
+
+def is_ordered(low: sp.Expr, high: sp.Expr) -> bool:
+    """Whether low ≤ high is known for all values of the symbols."""
+    if low == -sp.oo or high == sp.oo:
+        return low != sp.oo and high != -sp.oo and low.is_extended_real and high.is_extended_real
+    return bool((high - low).is_nonnegative)
+
+
+# Functions without jumps and poles; others, and quotients whose denominator may vanish, are left alone.
+SMOOTH = (sp.exp, sp.log, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh, sp.atan, sp.erf, sp.erfc)
+
+
+def is_smooth(f: sp.Expr, x: sp.Symbol) -> bool:
+    """Whether f has no jump, no pole and no end of its domain wherever the assumptions let x and the other symbols be."""
+    if not all(isinstance(e, SMOOTH) for e in f.atoms(sp.Function) if e.has(x)) or f.has(sp.Piecewise):
+        return False
+    inner = [e.args[0] for e in f.atoms(sp.log) if e.has(x)]
+    inner += [e.base for e in f.atoms(sp.Pow) if e.base.has(x) and not (e.exp.is_integer and e.exp.is_nonnegative)]
+    inner = [part if part.is_positive or part.is_negative else sp.factor(part) for part in inner]
+    return all(part.is_positive or part.is_negative for part in inner)
 
 
 def _level(expr: sp.Expr) -> int:
@@ -77,6 +98,8 @@ def _integral(f: sp.Expr, v: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr:
             diverges = diverges or not value.has(sp.Integral) and value.has(sp.oo, sp.zoo, sp.nan)
             total += constant * value
     if diverges:  # the parts diverge, the whole may not
+        if not (is_ordered(low, high) and is_smooth(f, u)):
+            return sp.Integral(f, (u, low, high))
         whole = sp.integrate(f, (u, low, high))
         return whole if not whole.has(sp.Integral, sp.nan) else sp.Integral(f, (u, low, high))
     return total + rest
@@ -96,7 +119,7 @@ def _integral_of_term(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> 
     whole_line = low == -sp.oo and high == sp.oo
     if g == 1:
         return None if whole_line else high - low
-    if whole_line and g.has(sp.Abs, sp.sign, sp.Heaviside, sp.Max, sp.Min):  # both halves of the line on one
+    if whole_line and g.has(sp.Abs):  # both halves of the line on one
         half = _bound_variable(sp.S.Zero, sp.oo, _level(g))
         return _integral(g.subs(u, half) + g.subs(u, -half), half, sp.S.Zero, sp.oo)
     if whole_line and g.has(sp.exp):
@@ -106,7 +129,11 @@ def _integral_of_term(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> 
     if g.has(AppliedUndef) or (whole_line and not g.has(sp.exp) and not g.is_rational_function(u)):
         return None
     value = _exponential_integral(g, u, low, high)
-    return _generic_branch(sp.integrate(g, (u, low, high))) if value is None else value
+    if value is not None:
+        return value
+    if not g.is_polynomial(u) and not (is_ordered(low, high) and is_smooth(g.replace(sp.Abs, lambda e: e), u)):
+        return None
+    return _generic_branch(sp.integrate(g, (u, low, high)))
 
 
 def _exponential_integral(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr | None:
@@ -145,7 +172,8 @@ def _generic_branch(value: sp.Expr) -> sp.Expr | None:
         return None if value.has(sp.Piecewise) else value
     for branch, condition in value.args:
         parts = condition.args if isinstance(condition, sp.And) else (condition,)
-        if all(isinstance(part, sp.Ne) or part == sp.true for part in parts):
+        special = set().union(*(part.free_symbols for part in parts))  # an integer may well be where a real hardly ever is
+        if all(isinstance(part, sp.Ne) or part == sp.true for part in parts) and not any(s.is_integer for s in special):
             return branch
         if not all(isinstance(part, sp.Eq) for part in parts):
             return None
@@ -193,7 +221,7 @@ def gaussian_integral(g: sp.Expr, u: sp.Symbol) -> sp.Expr | None:
 
 def _sum(f: sp.Expr, k: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr:
     if (high - low).is_Integer:
-        if high - low > LONGEST_SUM:
+        if not -1 <= high - low <= LONGEST_SUM:
             return sp.Sum(f, (k, low, high))
         return sp.Add(*(f.subs(k, low + i) for i in range(int(high - low) + 1)))
     u = _bound_variable(low, high, _level(f), integer=True)

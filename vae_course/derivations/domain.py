@@ -17,13 +17,15 @@ def inside(conditions: tuple) -> dict[sp.Symbol, sp.Expr]:
     for condition in conditions:
         for c in condition.args if isinstance(condition, sp.And) else (condition,):
             small, large = c.lts, c.gts
+            if small.is_infinite or large.is_infinite:
+                continue
             if large.is_Symbol and not small.has(large) and not (small.is_Symbol and small not in bounds):
                 bounds.setdefault(large, [None, None])[0] = small
             elif small.is_Symbol and not large.has(small):
                 bounds.setdefault(small, [None, None])[1] = large
     shapes = {}
     for symbol, (low, high) in bounds.items():
-        a, b = sp.Symbol(f"A_{symbol.name}", positive=True), sp.Symbol(f"B_{symbol.name}", positive=True)
+        a, b = sp.Dummy(f"A_{symbol.name}", positive=True), sp.Dummy(f"B_{symbol.name}", positive=True)
         low = sp.S.Zero if low is None and symbol.is_nonnegative else low
         high = sp.S.Zero if high is None and symbol.is_nonpositive else high
         shape = high - a if low is None else low + a if high is None else (low * b + high * a) / (a + b)

@@ -3,7 +3,7 @@
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from vae_course.derivations.closed_forms import closed_form, terms_of
+from vae_course.derivations.closed_forms import closed_form, is_ordered, is_smooth, terms_of
 from vae_course.derivations.domain import inside, put_inside
 from vae_course.derivations.proofs import Unproved, attempt, expand_factored_logs, same_range_together, simplify, with_facts
 
@@ -71,6 +71,8 @@ def _by_integrand(d: sp.Expr, depth: int) -> str | None:
     constant, part = d.as_independent(sp.Integral, sp.Sum, as_Add=False)
     if not isinstance(part, sp.Integral | sp.Sum) or not constant.is_nonnegative or len(part.limits) != 1:
         return None
+    if len(part.limits[0]) != 3 or not is_ordered(*part.limits[0][1:]):
+        return None
     f = part.function
     for k, atom in enumerate(sorted(f.atoms(AppliedUndef), key=str)):
         f = f.subs(atom, sp.Symbol(f"_f{k}", positive=atom.is_positive, real=True))
@@ -95,10 +97,10 @@ def _by_minimum(d: sp.Expr, depth: int) -> str | None:
 
     That x₀ is the minimum over all x is shown by convexity (d″ ≥ 0), or by d′ = (x − x₀)·g with g ≥ 0.
     """
-    if depth == 0 or d.has(sp.Abs, sp.sign, sp.Piecewise, sp.Max, sp.Min, sp.Heaviside):
+    if depth == 0:
         return None
     for x in sorted(d.free_symbols, key=lambda s: (sp.diff(d, s, 2).count_ops(), str(s))):
-        if not x.is_real or not _is_smooth(d, x):
+        if not x.is_real or not is_smooth(d, x):
             continue
         slope = sp.factor(sp.together(sp.diff(d, x)))
         if slope == 0:
@@ -117,19 +119,12 @@ def _by_minimum(d: sp.Expr, depth: int) -> str | None:
 def _lowest_end(d: sp.Expr, slope: sp.Expr, x: sp.Symbol) -> sp.Expr | None:
     """For a monotone d on ℝ or x > 0: its limit at the end where it is lowest; None if it is not that, or has no limit."""
     if slope.is_nonnegative or _by_factors(slope):
-        end = d.subs(x, 0) if x.is_positive else attempt(lambda e: sp.limit(e, x, -sp.oo), d)
+        end = d.subs(x, 0) if x.is_nonnegative else attempt(lambda e: sp.limit(e, x, -sp.oo), d)
     elif (-slope).is_nonnegative or _by_factors(-slope):
         end = attempt(lambda e: sp.limit(e, x, sp.oo), d)
     else:
         return None
     return None if end is None or end.has(sp.oo, -sp.oo, sp.zoo, sp.nan, sp.AccumBounds, sp.Limit) else end
-
-
-def _is_smooth(d: sp.Expr, x: sp.Symbol) -> bool:
-    """Whether d has no pole, and no end of its domain, where x may be: convexity would say nothing across it."""
-    inner = [e.args[0] for e in d.atoms(sp.log) if e.has(x)]
-    inner += [e.base for e in d.atoms(sp.Pow) if e.base.has(x) and not (e.exp.is_integer and e.exp.is_nonnegative)]
-    return all(sp.factor(part).is_positive or sp.factor(part).is_negative for part in inner)
 
 
 def _roots(slope: sp.Expr, x: sp.Symbol) -> list[sp.Expr]:
@@ -139,8 +134,8 @@ def _roots(slope: sp.Expr, x: sp.Symbol) -> list[sp.Expr]:
     except NotImplementedError:
         return []
     found = [sp.factor(root) for root in found if isinstance(root, sp.Expr)]
-    return [root for root in found if root.is_real and (not x.is_positive or root.is_positive)
-            and (not x.is_negative or root.is_negative)]
+    signs = ("is_real", "is_positive", "is_negative", "is_nonnegative", "is_nonpositive")
+    return [root for root in found if all(getattr(root, sign) for sign in signs if getattr(x, sign))]
 
 
 def _is_minimum(d: sp.Expr, slope: sp.Expr, x: sp.Symbol, x0: sp.Expr) -> bool:

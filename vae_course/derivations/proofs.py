@@ -64,13 +64,20 @@ def _ways(left: sp.Expr, right: sp.Expr, facts: list) -> Iterator[sp.Expr]:
     """The difference as it stands; with integrals and sums in closed form; of logarithms; under one integral; with facts."""
     open_difference, one, other = left - right, left, right
     if _is_open(open_difference):
-        one, other = closed_form(left), closed_form(right)
-    yield sp.S.Zero if one == other else one - other  # both may be infinite
+        one, other = attempt(closed_form, left), attempt(closed_form, right)
+        if one is None or other is None:
+            return
+    if one.is_infinite or other.is_infinite:
+        if one == other and (left == one or right == other):  # a limit is ∞: said with ∞ on one side only
+            yield sp.S.Zero
+        return
+    yield one - other
     if one.is_positive and other.is_positive:  # ratios of exponentials become sums
         yield sp.expand_log(sp.log(sp.powsimp(one))) - sp.expand_log(sp.log(sp.powsimp(other)))
     for difference in (open_difference, one - other):
         if len(difference.atoms(sp.Integral, sp.Sum)) > 1:
-            yield closed_form(same_range_together(difference))
+            together = attempt(lambda e: closed_form(same_range_together(e)), difference)
+            yield difference if together is None else together
     yield from with_facts(one - other, facts)
 
 
@@ -153,7 +160,8 @@ def with_facts(d: sp.Expr, facts: list) -> Iterator[sp.Expr]:
     solved = form
     for lhs, rhs in closed:
         for symbol in sorted(lhs.free_symbols | lhs.atoms(sp.Indexed, AppliedUndef), key=str):
-            if lhs.is_polynomial(symbol) and sp.degree(lhs - rhs, symbol) == 1 and not lhs.has(sp.Integral):
+            if lhs.is_polynomial(symbol) and sp.degree(lhs - rhs, symbol) == 1 and not lhs.has(sp.Integral) \
+                    and sp.expand(lhs - rhs).coeff(symbol).is_nonzero:
                 solution = sp.solve(lhs - rhs, symbol)[0]
                 yield form.subs(symbol, solution)
                 solved = solved.subs(symbol, solution)
