@@ -117,6 +117,54 @@ def test_a_bound_that_fails_somewhere_is_never_marked(left, relation, right):
         Derivation(left).bound(right, because="not everywhere", relation=relation)
 
 
+# ---------------------------------------------------------------- where algebra systems go wrong
+
+a, b = sp.symbols("a b", real=True)
+m = sp.symbols("m", integer=True)
+c = sp.symbols("c", nonnegative=True)
+k = sp.symbols("k", integer=True)
+
+
+@pytest.mark.parametrize(("left", "wrong"), [
+    (sp.Integral(sp.cos(m * x), (x, 0, 2 * sp.pi)), sp.Integer(0)),                      # not for m = 0
+    (sp.Integral(1 / x ** 2, (x, a, b)), 1 / a - 1 / b),                                 # not across the pole
+    (sp.Integral(1 / sp.cos(x) ** 2, (x, 0, s)), sp.tan(s)),
+    (sp.Integral(sp.Abs(x), (x, 0, a + 5)), (a + 5) ** 2 / 2),                           # not where the limits are reversed
+    (sp.Integral(1 / x, (x, 1, sp.oo)), sp.Integral(x, (x, 1, sp.oo))),                  # both diverge
+    (sp.Sum(sp.exp(-k ** 2), (k, 0, sp.oo)), sp.Sum(sp.exp(-k ** 2) * sp.sign(k), (k, 0, sp.oo))),   # not at k = 0
+    (sp.Limit(sp.sign(x), x, 0, "+-"), sp.Integer(1)),
+    (sp.log(x ** 2), 2 * sp.log(x)), (sp.log(a * b), sp.log(a) + sp.log(b)), (sp.atan(sp.tan(x)), x), (sp.acos(sp.cos(x)), x)])
+def test_false_on_a_part_of_the_domain_is_never_marked(left, wrong):
+    with pytest.raises((StepRefuted, StepUndecided)):
+        Derivation(left, seconds=2).step(wrong, because="generically")
+
+
+@pytest.mark.parametrize(("left", "relation"), [
+    (sp.Sum(sp.exp(-k ** 2), (k, -7, m)), ">="),                                         # reversed below −8
+    (sp.Integral(sp.exp(-x ** 4), (x, s, 5)), ">="),                                     # reversed above 5
+    (2 * c ** 3 - 3 * c ** 2 * a + a ** 3, ">="),                                        # the root a may lie outside c ≥ 0
+    (sp.acot(x + 5) + sp.atan(x + 5) + x ** 2 / 1000, ">="),                             # a jump
+    (1 / sp.sinh(x) + x ** 2 + 2, ">=")])
+def test_a_bound_across_a_jump_or_a_pole_is_never_marked(left, relation):
+    with pytest.raises((StepRefuted, StepUndecided)):
+        Derivation(left, seconds=2).bound(0, because="generically", relation=relation)
+
+
+def test_facts_do_not_divide_by_zero():
+    with pytest.raises((StepRefuted, StepUndecided)):
+        Derivation(x * y, given=[sp.Eq(a * x, b)]).step(b * y / a, because="a may be 0")
+
+
+def test_conditions_are_open_and_finite():
+    unknown = sp.Symbol("t")
+    with pytest.raises(TypeError, match="strict inequalities"):
+        Derivation(sp.sign(unknown), where=[unknown >= 0])
+    with pytest.raises((StepRefuted, StepUndecided)):
+        Derivation(sp.exp(-unknown), where=[unknown > 0, unknown < sp.oo]).step(0, because="no")
+    with pytest.raises(TypeError, match="must have limits"):
+        Derivation(sp.Integral(sp.exp(-x ** 4), x))
+
+
 # ---------------------------------------------------------------- kinds of lines
 
 def test_matrices_entry_by_entry_and_their_shapes():
@@ -132,7 +180,6 @@ def test_matrices_entry_by_entry_and_their_shapes():
 
 
 def test_sums_derivatives_and_limits_may_stay_unevaluated():
-    k = sp.symbols("k", integer=True, positive=True)
     Derivation(sp.Sum(k, (k, 1, n))).step(n * (n + 1) / 2, because="Gauss")
     refusal(Derivation(sp.Sum(k, (k, 1, n))), n ** 2 / 2)
     Derivation(sp.Derivative(x ** 3, x)).step(3 * x ** 2, because="differentiate")

@@ -37,7 +37,7 @@ def _over_all_limits(part: sp.Integral | sp.Sum, rule) -> sp.Expr:
     return inner
 
 
-def _bound_variable(low: sp.Expr, high: sp.Expr, level: int, integer: bool = False) -> sp.Symbol:
+def bound_variable(low: sp.Expr, high: sp.Expr, level: int, integer: bool = False) -> sp.Symbol:
     """The canonical name of an integration or summation variable, with the assumptions that its range gives."""
     above = low.is_nonnegative and is_ordered(low, high)
     return sp.Symbol(f"_u{level}", real=True, integer=integer or None, positive=True if above and not integer else None,
@@ -86,7 +86,7 @@ def _multiply_out(expr: sp.Expr) -> sp.Expr:
 # ---------------------------------------------------------------- integrals
 
 def _integral(f: sp.Expr, v: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr:
-    u = _bound_variable(low, high, _level(f))
+    u = bound_variable(low, high, _level(f))
     f = f.subs(v, u)
     total, rest, diverges = sp.S.Zero, sp.S.Zero, False
     for term in terms_of(f.rewrite((sp.cosh, sp.sinh), sp.exp) if f.has(sp.cosh, sp.sinh) else f):
@@ -107,7 +107,7 @@ def _integral(f: sp.Expr, v: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr:
 
 def _open_integral(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Integral:
     """The integral under the first free canonical name, so that equal integrals look equal wherever they stand."""
-    first = _bound_variable(low, high, _level(g.subs(u, sp.Dummy())))
+    first = bound_variable(low, high, _level(g.subs(u, sp.Dummy())))
     return sp.Integral(g.subs(u, first), (first, low, high))
 
 
@@ -120,7 +120,7 @@ def _integral_of_term(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> 
     if g == 1:
         return None if whole_line else high - low
     if whole_line and g.has(sp.Abs):  # both halves of the line on one
-        half = _bound_variable(sp.S.Zero, sp.oo, _level(g))
+        half = bound_variable(sp.S.Zero, sp.oo, _level(g))
         return _integral(g.subs(u, half) + g.subs(u, -half), half, sp.S.Zero, sp.oo)
     if whole_line and g.has(sp.exp):
         value = gaussian_integral(g, u)
@@ -224,7 +224,7 @@ def _sum(f: sp.Expr, k: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr:
         if not -1 <= high - low <= LONGEST_SUM:
             return sp.Sum(f, (k, low, high))
         return sp.Add(*(f.subs(k, low + i) for i in range(int(high - low) + 1)))
-    u = _bound_variable(low, high, _level(f), integer=True)
+    u = bound_variable(low, high, _level(f), integer=True)
     total = sp.S.Zero
     for term in terms_of(f.subs(k, u)):
         constant, g = term.as_independent(u, as_Add=False)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from vae_course.derivations.closed_forms import closed_form, terms_of
+from vae_course.derivations.closed_forms import bound_variable, closed_form, terms_of
 from vae_course.derivations.domain import inside, put_inside
 
 Rewritings = dict[str, Callable[[sp.Expr], sp.Expr]]
@@ -136,7 +136,7 @@ def same_range_together(d: sp.Expr) -> sp.Expr:
         if len(parts) == 1 and len(parts[0].limits) == 1 and len(parts[0].limits[0]) == 3:
             part, = parts
             v, low, high = part.limits[0]
-            u = sp.Symbol("_v", real=True, positive=True if low.is_nonnegative else None)
+            u = bound_variable(low, high, 99, integer=isinstance(part, sp.Sum))
             collected.setdefault((part.func, u, low, high), []).append((term / part) * part.function.subs(v, u))
         else:
             rest += term
