@@ -98,7 +98,7 @@ def number(expr: sp.Basic, point: dict) -> np.ndarray:
     for integral in sorted(expr.atoms(sp.Integral), key=lambda e: e.count_ops()):
         (v, low, high), = integral.limits
         grid = GRID if low == -sp.oo else np.linspace(float(low), 60 if high == sp.oo else float(high), 48_001)
-        f = sp.lambdify(v, integral.function.subs(point), "numpy")
+        f = sp.lambdify(v, integral.function.subs({s: value for s, value in point.items() if s != v}), "numpy")
         with np.errstate(all="ignore"):
             values = np.nan_to_num(np.broadcast_to(np.asarray(f(grid.astype(np.float64)), dtype=float), grid.shape))
         expr = expr.xreplace({integral: sp.Float(np.trapezoid(values, grid))})

@@ -4,6 +4,13 @@ Each takes the reader's function and returns a Verdict, ✓ or ✗ with a hint t
 """
 
 from vae_course.checks.chapter_00 import check_bits_per_pixel, check_coin_flips, check_generate
+from vae_course.checks.chapter_02 import (
+    check_binned_normal_kl,
+    check_both_directions,
+    check_categorical_kl,
+    check_change_unit,
+    check_mixture_moments,
+)
 from vae_course.checks.chapter_03 import (
     check_cost_of_halving,
     check_kl_from_log_sigma,
@@ -11,22 +18,54 @@ from vae_course.checks.chapter_03 import (
     check_kl_of_batch,
     check_kl_slopes,
 )
+from vae_course.checks.chapter_04 import check_best_q, check_discrete_elbo, check_gap_of_q, check_highest_log_px
+from vae_course.checks.chapter_05 import (
+    check_code_information,
+    check_expected_distance,
+    check_noise_share,
+    check_priced_sigma,
+)
+from vae_course.checks.chapter_07 import (
+    check_bce_mass,
+    check_best_sigma,
+    check_beta_of_means,
+    check_bits_per_dimension,
+    check_gaussian_nats,
+)
 from vae_course.checks.chapter_08 import check_deeper_vae, check_effective_beta, check_forward, check_kl_gradient, check_loss
 from vae_course.checks.verdict import Verdict
 
 __all__ = [
     "Verdict",
+    "check_bce_mass",
+    "check_best_q",
+    "check_best_sigma",
+    "check_beta_of_means",
+    "check_binned_normal_kl",
+    "check_bits_per_dimension",
     "check_bits_per_pixel",
+    "check_both_directions",
+    "check_categorical_kl",
+    "check_change_unit",
+    "check_code_information",
     "check_coin_flips",
     "check_cost_of_halving",
     "check_deeper_vae",
+    "check_discrete_elbo",
     "check_effective_beta",
+    "check_expected_distance",
     "check_forward",
+    "check_gap_of_q",
+    "check_gaussian_nats",
     "check_generate",
+    "check_highest_log_px",
     "check_kl_from_log_sigma",
     "check_kl_gradient",
     "check_kl_normals",
     "check_kl_of_batch",
     "check_kl_slopes",
     "check_loss",
+    "check_mixture_moments",
+    "check_noise_share",
+    "check_priced_sigma",
 ]
