@@ -165,6 +165,11 @@ def test_conditions_are_open_and_finite():
         Derivation(sp.Integral(sp.exp(-x ** 4), x))
 
 
+def test_counterexamples_to_conditions_on_integers_are_integers():
+    Derivation(m * (m - 1), where=[m > 0]).bound(0, because="m ≥ 1", relation=">=")
+    assert refusal(Derivation(m, where=[m > 3]), m ** 2).counterexample[m] in range(4, 100)
+
+
 # ---------------------------------------------------------------- kinds of lines
 
 def test_matrices_entry_by_entry_and_their_shapes():
@@ -221,7 +226,7 @@ def test_bad_arguments_are_named():
         Derivation(x, where=[x])
     with pytest.raises(TypeError, match="given must hold equalities"):
         Derivation(x, given=[x > 0])
-    with pytest.raises(ValueError, match="seconds must be positive, got 0"):
+    with pytest.raises(ValueError, match="seconds must be positive and at most 3600, got 0"):
         Derivation(x, seconds=0)
 
 

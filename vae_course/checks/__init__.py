@@ -4,6 +4,12 @@ Each takes the reader's function and returns a Verdict, ✓ or ✗ with a hint t
 """
 
 from vae_course.checks.chapter_00 import check_bits_per_pixel, check_coin_flips, check_generate
+from vae_course.checks.chapter_01 import (
+    check_class_posterior,
+    check_effective_sample_size,
+    check_mixture_log_px,
+    check_posterior_of_several,
+)
 from vae_course.checks.chapter_02 import (
     check_binned_normal_kl,
     check_both_directions,
@@ -47,12 +53,14 @@ __all__ = [
     "check_both_directions",
     "check_categorical_kl",
     "check_change_unit",
+    "check_class_posterior",
     "check_code_information",
     "check_coin_flips",
     "check_cost_of_halving",
     "check_deeper_vae",
     "check_discrete_elbo",
     "check_effective_beta",
+    "check_effective_sample_size",
     "check_expected_distance",
     "check_forward",
     "check_gap_of_q",
@@ -65,7 +73,9 @@ __all__ = [
     "check_kl_of_batch",
     "check_kl_slopes",
     "check_loss",
+    "check_mixture_log_px",
     "check_mixture_moments",
     "check_noise_share",
+    "check_posterior_of_several",
     "check_priced_sigma",
 ]

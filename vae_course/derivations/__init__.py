@@ -70,8 +70,8 @@ class Derivation:
         for fact in self.given:
             if not isinstance(fact, sp.Eq):
                 raise TypeError(f"given must hold equalities sp.Eq(left, right), got {fact!r}")
-        if not seconds > 0:
-            raise ValueError(f"seconds must be positive, got {seconds}")
+        if not 0 < seconds <= 3600:
+            raise ValueError(f"seconds must be positive and at most 3600, got {seconds}")
 
     @property
     def result(self) -> sp.Basic:
@@ -133,7 +133,7 @@ class Derivation:
         try:
             with time_limit(self.seconds / 2):
                 met = search(left, right, relation, where, given)
-        except (TimeIsUp, ArithmeticError, ValueError, TypeError, NotImplementedError, RecursionError):
+        except (TimeIsUp, Exception):
             pass  # without numbers the proof alone decides
         if met.found:
             raise _refuted(met.found, relation, because)

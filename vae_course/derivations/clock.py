@@ -20,20 +20,22 @@ def time_limit(seconds: float) -> Iterator[None]:
     between two Python instructions, which is often enough for SymPy and mpmath, since both are written in Python. Raised
     inside a destructor or a callback from C it is lost; so it is raised until the block has ended.
     """
-    me, lock, over = threading.get_ident(), threading.Lock(), threading.Event()
+    me, lock = threading.get_ident(), threading.Lock()
+    begun, over = threading.Event(), threading.Event()  # nothing is raised before the block or after it
 
     def watch() -> None:
         wait = seconds
         while not over.wait(wait):
             with lock:
-                if not over.is_set():
+                if begun.is_set() and not over.is_set():
                     _raise_in(me, TimeIsUp)
-            wait = AGAIN
+            wait = AGAIN if begun.is_set() else 0.01
 
     watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
     try:
         try:
+            watcher.start()
+            begun.set()
             yield
         finally:
             over.set()

@@ -70,12 +70,20 @@ def points(left: sp.Basic, right: sp.Basic, conditions: tuple, given: tuple) -> 
         for symbol, shape in shapes.items():
             point[symbol] = shape.subs(point)
         point = {s: v for s, v in point.items() if s not in helpers or s in left.free_symbols | right.free_symbols}
+        if not all(_obeys(symbol, point[symbol]) for symbol in shapes):
+            continue
         point |= {f: _example(f, i + k) for i, f in enumerate(functions)}
         for fact in given:
             point = _solve_for_last(fact, point)
         if (all(c.subs(numbers_of(point)) == sp.true for c in conditions)
                 and all(_agrees(fact, point) for fact in given)):
             yield point
+
+
+def _obeys(symbol: sp.Symbol, number: sp.Expr) -> bool:
+    """Whether the assumptions of the symbol allow the number."""
+    asked = ("is_integer", "is_positive", "is_negative", "is_nonnegative", "is_nonpositive", "is_nonzero", "is_even", "is_odd")
+    return all(getattr(number, name) for name in asked if getattr(symbol, name))
 
 
 def _unknowns(together: sp.Tuple) -> tuple[list[sp.Basic], list[UndefinedFunction]]:
@@ -139,7 +147,7 @@ def value(expr: sp.Basic, point: dict):
     with mp.workdps(DIGITS):
         try:
             number = mp.mpmathify(_number(expr.subs(numbers_of(point))))
-        except (ValueError, TypeError, ZeroDivisionError, ArithmeticError, NotImplementedError, AttributeError):
+        except Exception:  # of many kinds, SymPy's and mpmath's: the point has no number
             return None
     return number if mp.isfinite(number) else None
 

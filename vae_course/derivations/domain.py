@@ -25,7 +25,8 @@ def inside(conditions: tuple) -> dict[sp.Symbol, sp.Expr]:
                 bounds.setdefault(small, [None, None])[1] = large
     shapes = {}
     for symbol, (low, high) in bounds.items():
-        a, b = sp.Dummy(f"A_{symbol.name}", positive=True), sp.Dummy(f"B_{symbol.name}", positive=True)
+        whole = symbol.is_integer or None
+        a, b = sp.Dummy(f"A_{symbol.name}", positive=True, integer=whole), sp.Dummy(f"B_{symbol.name}", positive=True)
         low = sp.S.Zero if low is None and symbol.is_nonnegative else low
         high = sp.S.Zero if high is None and symbol.is_nonpositive else high
         shape = high - a if low is None else low + a if high is None else (low * b + high * a) / (a + b)
