@@ -131,7 +131,7 @@ def _integral_of_term(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> 
     value = _exponential_integral(g, u, low, high)
     if value is not None:
         return value
-    if not g.is_polynomial(u) and not (is_ordered(low, high) and is_smooth(g.replace(sp.Abs, lambda e: e), u)):
+    if not g.is_polynomial(u) and not (is_ordered(low, high) and is_smooth(g, u)):
         return None
     return _generic_branch(sp.integrate(g, (u, low, high)))
 
@@ -231,10 +231,15 @@ def _sum(f: sp.Expr, k: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr:
         value = None
         if high == sp.oo and low.is_Integer:
             value = _geometric(g, u, low)
-        if value is None and not g.has(AppliedUndef, sp.Indexed):
+        if value is None and not g.has(AppliedUndef, sp.Indexed) and is_smooth(_without_counts(g), u):
             value = _generic_branch(sp.summation(g, (u, low, high)))
         total += constant * (sp.Sum(g, (u, low, high)) if value is None else value)
     return total
+
+
+def _without_counts(g: sp.Expr) -> sp.Expr:
+    """The summand with its factorials and binomial coefficients, which have no poles at whole numbers, set to 1."""
+    return g.replace(sp.factorial, lambda n: sp.S.One).replace(sp.binomial, lambda n, k: sp.S.One)
 
 
 def _geometric(g: sp.Expr, k: sp.Symbol, low: sp.Expr) -> sp.Expr | None:

@@ -34,13 +34,13 @@ class Search:
 
 
 def search(left: sp.Basic, right: sp.Basic, relation: str, conditions: tuple = (), given: tuple = (),
-           n_points: int = 8) -> Search:
+           n_points: int = 16) -> Search:
     """Compare both sides at up to n_points points inside the assumptions of the symbols, the conditions and the facts."""
     result = Search()
     left, right, *given = (closed_form(e) if e.has(sp.Sum) else e for e in (left, right, *given))
     slow = sp.Tuple(left, right).has(sp.Integral, sp.Limit)
     n_points = min(n_points, 3) if slow else n_points
-    for point in points(left, right, conditions, tuple(given)):
+    for point in points(left, right, conditions, tuple(given), far=not slow):
         if result.n_compared >= n_points or result.n_complex + result.n_unknown >= 2 * n_points:
             break
         a, b = value(left, point), value(right, point)
@@ -56,7 +56,7 @@ def search(left: sp.Basic, right: sp.Basic, relation: str, conditions: tuple = (
     return result
 
 
-def points(left: sp.Basic, right: sp.Basic, conditions: tuple, given: tuple) -> Iterator[dict]:
+def points(left: sp.Basic, right: sp.Basic, conditions: tuple, given: tuple, far: bool) -> Iterator[dict]:
     """Different simple values for all free symbols and unknown functions; only such that meet conditions and facts."""
     shapes = inside(conditions)
     unknowns, functions = _unknowns(sp.Tuple(left, right, *given, *shapes.values()))
@@ -65,7 +65,7 @@ def points(left: sp.Basic, right: sp.Basic, conditions: tuple, given: tuple) -> 
     for k in range(40):
         point: dict = {}
         for i, symbol in enumerate(unknowns):
-            pool = simple_values(symbol)
+            pool = simple_values(symbol, far)
             point[symbol] = pool[(k * (2 * i + 1) + 3 * i + k // len(pool)) % len(pool)]
         for symbol, shape in shapes.items():
             point[symbol] = shape.subs(point)

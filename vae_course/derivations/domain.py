@@ -4,7 +4,8 @@ import sympy as sp
 
 REALS = [sp.Rational(*q) for q in [(3, 2), (-2, 3), (2, 1), (-5, 4), (1, 3), (-3, 2), (7, 5), (-1, 4), (3, 1), (-2, 1)]]
 POSITIVE = [sp.Rational(*q) for q in [(2, 1), (1, 2), (3, 1), (3, 2), (2, 3), (5, 4), (1, 3), (5, 2), (7, 5), (4, 5)]]
-INTEGERS = [sp.Integer(n) for n in (2, 3, 1, 4, 5, 6, 0, 7, -1, -2)]
+INTEGERS = [sp.Integer(n) for n in (2, 3, 1, 0, 4, 5, -1, 6, 7, -2)]
+FAR = [sp.Rational(*q) for q in [(0, 1), (10, 1), (-10, 1), (1, 50), (60, 1), (-60, 1), (-1, 50)]]  # where rules break
 
 
 def inside(conditions: tuple) -> dict[sp.Symbol, sp.Expr]:
@@ -44,9 +45,10 @@ def put_inside(shapes: dict[sp.Symbol, sp.Expr], expr: sp.Basic) -> sp.Basic:
                                      lambda e: sp.factor(sp.together(e)))
 
 
-def simple_values(symbol: sp.Basic) -> list[sp.Expr]:
-    """A few simple numbers that the assumptions of the symbol allow."""
+def simple_values(symbol: sp.Basic, far: bool) -> list[sp.Expr]:
+    """A few simple numbers that the assumptions of the symbol allow; far: also 0, very large and very small ones."""
     pool = INTEGERS if symbol.is_integer else POSITIVE if symbol.is_nonnegative else REALS
+    pool = [*pool, *(v for v in FAR if v >= 0 or not symbol.is_nonnegative)] if far and not symbol.is_integer else pool
     if symbol.is_nonpositive:
         pool = [-abs(v) for v in pool]
     fits = {"is_positive": lambda v: v > 0, "is_nonnegative": lambda v: v >= 0, "is_nonzero": lambda v: v != 0,

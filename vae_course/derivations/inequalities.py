@@ -121,7 +121,7 @@ def _lowest_end(d: sp.Expr, slope: sp.Expr, x: sp.Symbol) -> sp.Expr | None:
     if slope.is_nonnegative or _by_factors(slope):
         end = d.subs(x, 0) if x.is_nonnegative else attempt(lambda e: sp.limit(e, x, -sp.oo), d)
     elif (-slope).is_nonnegative or _by_factors(-slope):
-        end = attempt(lambda e: sp.limit(e, x, sp.oo), d)
+        end = d.subs(x, 0) if x.is_nonpositive else attempt(lambda e: sp.limit(e, x, sp.oo), d)
     else:
         return None
     return None if end is None or end.has(sp.oo, -sp.oo, sp.zoo, sp.nan, sp.AccumBounds, sp.Limit) else end
