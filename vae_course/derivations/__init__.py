@@ -171,7 +171,8 @@ def _line(name: str, expression) -> sp.Basic:
     for part in expression.atoms(sp.Integral, sp.Sum, sp.Product) if isinstance(expression, sp.Basic) else ():
         if not all(len(limit) == 3 for limit in part.limits):
             raise TypeError(f"{name} must have limits on every integral and sum, got {part}")
-        for v, low, _ in part.limits:
+        for limit in part.limits:
+            v, low = limit[:2]
             if v.is_nonnegative and low.is_negative:
                 raise ValueError(f"{name} has a sum or integral over {v} from {low}, but {v} is declared not to be negative")
     if not isinstance(expression, sp.Expr):

@@ -82,7 +82,8 @@ def points(left: sp.Basic, right: sp.Basic, conditions: tuple, given: tuple, far
 
 def _obeys(symbol: sp.Symbol, number: sp.Expr) -> bool:
     """Whether the assumptions of the symbol allow the number."""
-    asked = ("is_integer", "is_positive", "is_negative", "is_nonnegative", "is_nonpositive", "is_nonzero", "is_even", "is_odd")
+    asked = ("is_integer", "is_positive", "is_negative", "is_nonnegative", "is_nonpositive", "is_nonzero", "is_even",
+             "is_odd")
     return all(getattr(number, name) for name in asked if getattr(symbol, name))
 
 
