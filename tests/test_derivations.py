@@ -163,7 +163,7 @@ def test_conditions_are_open_and_finite():
     with pytest.raises((StepRefuted, StepUndecided)):
         Derivation(sp.exp(-unknown), where=[unknown > 0, unknown < sp.oo]).step(0, because="no")
     with pytest.raises(ValueError, match="over sigma from -1, but sigma is declared not to be negative"):
-        Derivation(sp.Integral(s, (s, -1, 1), evaluate=False))
+        Derivation(sp.Integral(s, (s, -1, 1)))
     with pytest.raises(TypeError, match="must have limits"):
         Derivation(sp.Integral(sp.exp(-x ** 4), x))
 
