@@ -1,5 +1,7 @@
 """The derivation as an object: what it accepts, what it refuses and how, its time limit, its pictures."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -281,6 +283,12 @@ def test_the_clock_stops_a_loop_that_swallows_exceptions():
     with clock.time_limit(0.05):
         pass
     time.sleep(0.3)  # nothing arrives after the block has ended
+
+
+def test_the_clock_works_under_a_profiler():
+    code = ("import cProfile; from vae_course.derivations.clock import time_limit\n"
+            "def twice():\n    for _ in range(2):\n        with time_limit(5): sum(range(10))\ncProfile.run('twice()')")
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60).returncode == 0
 
 
 # ---------------------------------------------------------------- pictures

@@ -21,13 +21,14 @@ def time_limit(seconds: float) -> Iterator[None]:
     inside a destructor or a callback from C it is lost; so it is raised until the block has ended.
     """
     me, lock = threading.get_ident(), threading.Lock()
-    begun, over = threading.Event(), threading.Event()  # nothing is raised before the block or after it
+    begun, over, raised = threading.Event(), threading.Event(), threading.Event()  # nothing is raised outside the block
 
     def watch() -> None:
         wait = seconds
         while not over.wait(wait):
             with lock:
                 if begun.is_set() and not over.is_set():
+                    raised.set()
                     _raise_in(me, TimeIsUp)
             wait = AGAIN if begun.is_set() else 0.01
 
@@ -42,7 +43,8 @@ def time_limit(seconds: float) -> Iterator[None]:
     finally:
         over.set()
         with lock:
-            _raise_in(me, None)  # take back an exception that has not been delivered yet
+            if raised.is_set():  # take back an exception that has not been delivered; for nothing it would stop a profiler
+                _raise_in(me, None)
 
 
 def _raise_in(thread: int, exception: type[BaseException] | None) -> None:
