@@ -31,6 +31,13 @@ from vae_course.checks.chapter_05 import (
     check_noise_share,
     check_priced_sigma,
 )
+from vae_course.checks.chapter_06 import (
+    check_best_baseline,
+    check_draw_and_slope,
+    check_draw_exponential,
+    check_score_for_log_sigma,
+    check_score_over_pathwise,
+)
 from vae_course.checks.chapter_07 import (
     check_bce_mass,
     check_best_sigma,
@@ -44,6 +51,7 @@ from vae_course.checks.verdict import Verdict
 __all__ = [
     "Verdict",
     "check_bce_mass",
+    "check_best_baseline",
     "check_best_q",
     "check_best_sigma",
     "check_beta_of_means",
@@ -59,6 +67,8 @@ __all__ = [
     "check_cost_of_halving",
     "check_deeper_vae",
     "check_discrete_elbo",
+    "check_draw_and_slope",
+    "check_draw_exponential",
     "check_effective_beta",
     "check_effective_sample_size",
     "check_expected_distance",
@@ -78,4 +88,6 @@ __all__ = [
     "check_noise_share",
     "check_posterior_of_several",
     "check_priced_sigma",
+    "check_score_for_log_sigma",
+    "check_score_over_pathwise",
 ]
