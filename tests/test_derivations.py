@@ -285,10 +285,30 @@ def test_the_clock_stops_a_loop_that_swallows_exceptions():
     time.sleep(0.3)  # nothing arrives after the block has ended
 
 
-def test_the_clock_works_under_a_profiler():
-    code = ("import cProfile; from vae_course.derivations.clock import time_limit\n"
-            "def twice():\n    for _ in range(2):\n        with time_limit(5): sum(range(10))\ncProfile.run('twice()')")
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60).returncode == 0
+@pytest.mark.parametrize("watch", ["cProfile.Profile().enable()", "sys.settrace(lambda *event: lambda *event: None)"])
+def test_debuggers_and_profilers_work_after_a_step_that_ran_out_of_time(watch):
+    code = """
+import cProfile, sys, time
+from vae_course.derivations.clock import TimeIsUp, time_limit
+
+for seconds in (5, 0.05, 1e-4, 0.05, 5):
+    try:
+        with time_limit(seconds):
+            for _ in range(20):
+                time.sleep(0.01)
+    except TimeIsUp:
+        pass
+WATCH
+for seconds in (5, 0.05, 5):
+    try:
+        with time_limit(seconds):
+            for _ in range(20):
+                time.sleep(0.01)
+    except TimeIsUp:
+        print("stopped")
+"""
+    done = subprocess.run([sys.executable, "-c", code.replace("WATCH", watch)], capture_output=True, timeout=60, text=True)
+    assert done.returncode == 0 and done.stdout == "stopped\n", done
 
 
 # ---------------------------------------------------------------- pictures

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable
 
+import mpmath as mp
 import sympy as sp
 from sympy.core.function import UndefinedFunction
 
@@ -128,13 +129,14 @@ class Derivation:
 
     def _check(self, relation: str, before: sp.Basic, after: sp.Basic, because: str) -> None:
         """Refute, then prove. Both get half of the time; neither alone is a mark."""
-        met, left_over, started = Search(), None, time.monotonic()
+        met, left_over, started, precision = Search(), None, time.monotonic(), mp.mp.prec
         left, right, where, given = written_out(before), written_out(after), self.where, tuple(map(written_out, self.given))
         try:
             with time_limit(self.seconds / 2):
                 met = search(left, right, relation, where, given)
         except (TimeIsUp, Exception):
             pass  # without numbers the proof alone decides
+        mp.mp.prec = precision  # a search that was stopped may not have put it back
         if met.found:
             raise _refuted(met.found, relation, because)
         try:

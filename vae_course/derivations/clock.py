@@ -2,6 +2,7 @@
 
 import ctypes
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -42,11 +43,24 @@ def time_limit(seconds: float) -> Iterator[None]:
             over.set()
     finally:
         over.set()
-        with lock:
-            if raised.is_set():  # take back an exception that has not been delivered; for nothing it would stop a profiler
-                _raise_in(me, None)
+        with lock:  # from here on the watcher raises nothing
+            late = raised.is_set()
+        if late:
+            _let_it_arrive(me)
 
 
-def _raise_in(thread: int, exception: type[BaseException] | None) -> None:
-    target = None if exception is None else ctypes.py_object(exception)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), target)
+def _let_it_arrive(thread: int) -> None:
+    """Receive an exception that may still be on its way, here, where it is expected.
+
+    Taking it back would be simpler; but CPython 3.11 then looks for it at every instruction for ever, and a debugger hangs.
+    """
+    try:
+        _raise_in(thread, TimeIsUp)
+        while True:
+            time.sleep(0.001)
+    except TimeIsUp:
+        pass
+
+
+def _raise_in(thread: int, exception: type[BaseException]) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(exception))
