@@ -100,7 +100,8 @@ def number(expr: sp.Basic, point: dict) -> np.ndarray:
         grid = GRID if low == -sp.oo else np.linspace(float(low), 60 if high == sp.oo else float(high), 48_001)
         f = sp.lambdify(v, integral.function.subs({s: value for s, value in point.items() if s != v}), "numpy")
         with np.errstate(all="ignore"):
-            values = np.nan_to_num(np.broadcast_to(np.asarray(f(grid.astype(np.float64)), dtype=float), grid.shape))
+            values = np.broadcast_to(np.asarray(f(grid.astype(np.float64))), grid.shape)
+            values = np.nan_to_num(np.where(np.imag(values) == 0, np.real(values), np.nan))
         expr = expr.xreplace({integral: sp.Float(np.trapezoid(values, grid))})
     return np.array(complex(sp.N(expr.subs(point))).real if expr.subs(point).is_real is not False else np.nan)
 
