@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from vae_course.plots import png_bytes
-from vae_course.widgets import PICTURE_SCALE, figure_sliders, latent_sliders
+from vae_course.widgets import figure_sliders, latent_sliders
+from vae_course.widgets.codes import PICTURE_SCALE
 
 LATENTS = 5
 
@@ -42,8 +43,8 @@ def norm_in_label(box) -> float:
 
 def test_it_begins_at_zero_with_a_slider_for_each_dimension():
     box, picture = explorer()
-    assert [slider.description for slider in box.sliders] == ["z[1]", "z[3]"]
-    assert [(s.value, s.min, s.max) for s in box.sliders] == [(0.0, -3.0, 3.0)] * 2
+    assert [slider.description for slider in box.controls.values()] == ["z[1]", "z[3]"]
+    assert [(s.value, s.min, s.max) for s in box.controls.values()] == [(0.0, -3.0, 3.0)] * 2
     assert picture.z() == [0.0] * LATENTS
     assert box.image.value == png_bytes(Recorder()(np.zeros(LATENTS)), PICTURE_SCALE)
     assert box.state.value == "‖z‖ = 0.00; a draw from the prior has about 2.2"
@@ -58,39 +59,39 @@ def test_the_picture_is_a_png_of_the_right_size():
 def test_a_slider_moves_its_own_dimension_and_moving_back_restores_every_byte():
     box, picture = explorer()
     start, label = box.image.value, box.state.value
-    box.sliders[1].value = 1.5
+    box.controls["z[3]"].value = 1.5
     assert picture.z() == [0, 0, 0, 1.5, 0]
     assert box.image.value != start and norm_in_label(box) == 1.5
-    box.sliders[0].value = -2.0
+    box.controls["z[1]"].value = -2.0
     assert picture.z() == [0, -2.0, 0, 1.5, 0]
     assert norm_in_label(box) == 2.5
-    box.sliders[0].value = 0.0
-    box.sliders[1].value = 0.0
+    box.controls["z[1]"].value = 0.0
+    box.controls["z[3]"].value = 0.0
     assert box.image.value == start and box.state.value == label
 
 
 def test_sliders_stop_at_the_reach():
     box, picture = explorer(reach=2.0)
-    box.sliders[0].value = 10.0
-    assert box.sliders[0].value == 2.0 and picture.z()[1] == 2.0
+    box.controls["z[1]"].value = 10.0
+    assert box.controls["z[1]"].value == 2.0 and picture.z()[1] == 2.0
 
 
 def test_random_z_moves_all_dimensions_and_the_sliders_follow():
     box, picture = explorer()
-    box.buttons[0].click()
+    box.buttons["random z"].click()
     z = picture.z()
     assert all(z) and norm_in_label(box) == pytest.approx(np.linalg.norm(z), abs=0.005)
     # What the sliders show is what the picture has.
-    assert [slider.value for slider in box.sliders] == pytest.approx([z[1], z[3]], abs=1e-12)
+    assert [slider.value for slider in box.controls.values()] == pytest.approx([z[1], z[3]], abs=1e-12)
     expected = np.random.default_rng(0).standard_normal(LATENTS)
     assert np.abs(np.array(z) - expected).max() <= 0.05 + 1e-9  # the two with a slider are rounded to its step
 
 
 def test_a_slider_after_random_z_keeps_the_other_dimensions():
     box, picture = explorer()
-    box.buttons[0].click()
+    box.buttons["random z"].click()
     before = picture.z()
-    box.sliders[0].value = 0.7 if before[1] != 0.7 else 0.8
+    box.controls["z[1]"].value = 0.7 if before[1] != 0.7 else 0.8
     after = picture.z()
     assert after[1] != before[1]
     assert [after[d] for d in (0, 2, 3, 4)] == [before[d] for d in (0, 2, 3, 4)]
@@ -99,17 +100,17 @@ def test_a_slider_after_random_z_keeps_the_other_dimensions():
 def test_a_button_draws_one_picture_only():
     box, picture = explorer()
     n = len(picture.asked)
-    box.buttons[0].click()
+    box.buttons["random z"].click()
     assert len(picture.asked) == n + 1
 
 
 def test_back_to_zero_restores_every_byte():
     box, picture = explorer()
     start, label = box.image.value, box.state.value
-    box.buttons[0].click()
-    box.sliders[1].value = 2.0
-    box.buttons[1].click()
-    assert picture.z() == [0.0] * LATENTS and [slider.value for slider in box.sliders] == [0.0, 0.0]
+    box.buttons["random z"].click()
+    box.controls["z[3]"].value = 2.0
+    box.buttons["back to z = 0"].click()
+    assert picture.z() == [0.0] * LATENTS and [slider.value for slider in box.controls.values()] == [0.0, 0.0]
     assert (box.image.value, box.state.value) == (start, label)
 
 
@@ -117,9 +118,9 @@ def test_random_z_repeats_with_its_seed():
     draws = []
     for seed in (0, 0, 1):
         box, picture = explorer(seed=seed)
-        box.buttons[0].click()
+        box.buttons["random z"].click()
         first = picture.z()
-        box.buttons[0].click()
+        box.buttons["random z"].click()
         assert picture.z() != first
         draws.append(first)
     assert draws[0] == draws[1] != draws[2]
@@ -127,40 +128,38 @@ def test_random_z_repeats_with_its_seed():
 
 def test_a_draw_beyond_the_reach_is_shown_at_the_reach():
     box, picture = explorer(dimensions=range(LATENTS), reach=0.2)
-    box.buttons[0].click()
+    box.buttons["random z"].click()
     assert max(np.abs(picture.z())) == pytest.approx(0.2)
-    assert picture.z() == [slider.value for slider in box.sliders]
+    assert picture.z() == [slider.value for slider in box.controls.values()]
 
 
 def test_the_picture_function_cannot_change_the_state():
     def picture(z):
-        image = np.full((2, 3), abs(z[0]) / 10)
+        image = np.full((2, 3), min(1, abs(z[0]) / 3))
         z[:] = 99.0
         return image
 
     box = latent_sliders(picture, LATENTS, [0])
-    box.sliders[0].value = 1.0
+    box.controls["z[0]"].value = 1.0
     assert norm_in_label(box) == 1.0
 
 
 def test_an_error_is_shown_where_the_reader_looks_and_passes_when_it_is_over():
     def picture(z):
-        if z[0] > 1:
+        if broken:
             raise RuntimeError("the decoder is gone")
-        return np.zeros((2, 3))
+        return Recorder()(z)
 
+    broken = False
     box = latent_sliders(picture, LATENTS, [0])
     start = box.image.value
-    box.sliders[0].value = 2.0
+    broken = True
+    box.controls["z[0]"].value = 2.0
     assert box.state.value == "RuntimeError: the decoder is gone"
     assert box.image.value == start
-    box.sliders[0].value = 0.5
+    broken = False
+    box.controls["z[0]"].value = 0.5
     assert norm_in_label(box) == 0.5
-
-
-def test_an_error_in_the_first_picture_is_shown_too():
-    box = latent_sliders(lambda z: np.zeros((3, 2, 2)), LATENTS, [0])
-    assert box.state.value.startswith("ValueError: image must have shape (H, W)")
 
 
 @pytest.mark.parametrize("dimensions", [[0, 5], [-1], [1, 1]])
@@ -172,8 +171,8 @@ def test_bad_dimensions_are_refused(dimensions):
 def test_callbacks_touch_no_global_random_state():
     torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()
     box, _ = explorer()
-    box.sliders[0].value = 1.0
-    for button in box.buttons:
+    box.controls["z[1]"].value = 1.0
+    for button in box.buttons.values():
         button.click()
     assert torch.equal(torch_before, torch.get_rng_state())
     assert all(np.array_equal(a, b) for a, b in zip(numpy_before, np.random.get_state()))
@@ -182,7 +181,7 @@ def test_callbacks_touch_no_global_random_state():
 def test_callbacks_work_in_another_thread():
     # Where they run while a cell is busy, in JupyterLab.
     box, picture = explorer()
-    thread = threading.Thread(target=lambda: setattr(box.sliders[0], "value", 1.2))
+    thread = threading.Thread(target=lambda: setattr(box.controls["z[1]"], "value", 1.2))
     thread.start()
     thread.join()
     assert picture.z()[1] == 1.2 and norm_in_label(box) == 1.2
@@ -190,7 +189,7 @@ def test_callbacks_work_in_another_thread():
 
 def test_two_explorers_do_not_share_their_state():
     (one, _), (two, picture) = explorer(), explorer()
-    one.sliders[0].value = 2.0
+    one.controls["z[1]"].value = 2.0
     assert picture.z() == [0.0] * LATENTS and norm_in_label(two) == 0.0
 
 

@@ -174,6 +174,20 @@ class VAE(nn.Module):
         return self.likelihood.mean(self.decode(self.encode(x)[0]))
 
     @torch.no_grad()
+    def posterior(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """mu (Z,) and sigma (Z,) of q(z|x) for one image (H, W) in [0, 1], as NumPy: what an explorer shows.
+
+        Raises:
+            ValueError: if the image does not have the size of the model's input.
+        """
+        x = torch.as_tensor(np.asarray(image), dtype=torch.float32)
+        if x.shape != self.input_shape[-2:]:
+            raise ValueError(f"image must have shape {self.input_shape[-2:]}, got {tuple(x.shape)}")
+        device = next(self.parameters()).device
+        mu, logvar = self.encode(x.reshape(1, *self.input_shape).to(device))
+        return mu[0].cpu().numpy(), torch.exp(0.5 * logvar[0]).cpu().numpy()
+
+    @torch.no_grad()
     def picture(self, z: Sequence[float]) -> np.ndarray:
         """The decoder's mean picture (H, W) of one code z (Z,), as NumPy in [0, 1]: what an explorer shows.
 

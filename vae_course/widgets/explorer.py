@@ -1,0 +1,196 @@
+"""What all explorers share: a picture that follows its controls, a line that says the state, and clear words for bad input.
+
+A callback may run in a second thread while a cell is busy, so it uses neither pyplot nor global random numbers.
+"""
+
+import base64
+import functools
+import html
+import threading
+from collections.abc import Callable, Mapping
+
+import ipywidgets
+import numpy as np
+
+PROBES = 32          # how many codes are decoded to see whether a model is trained
+LEAST_CHANGE = 0.06  # mean standard deviation of a pixel over codes: about 0.15 for MNIST, below 0.05 before training
+
+
+class CannotExplore(ValueError):
+    """What an explorer was given cannot be explored; the message says what to do."""
+
+
+class Notice(ipywidgets.HTML):
+    """Stands in an explorer's place and says what to do."""
+
+    _ipython_display_ = None  # ipywidgets 7 would display itself without the words
+
+    def __init__(self, message: str):
+        super().__init__(f'<div role="alert" style="border-left: 4px solid #D55E00; padding: 0.4em 1em; line-height: 1.4">'
+                         f'{html.escape(message)}</div>')
+        self.message = message
+        self.add_class("vae-notice")
+
+    def __repr__(self) -> str:
+        return f"Notice: {self.message}"
+
+    def _repr_mimebundle_(self, **_):
+        return {**_view(self), "text/html": self.value, "text/plain": repr(self)}
+
+
+def explained(make: Callable) -> Callable:
+    """Let a function that makes an explorer return a Notice where its input cannot be explored."""
+    @functools.wraps(make)
+    def make_or_explain(*args, **options):
+        try:
+            return make(*args, **options)
+        except CannotExplore as problem:
+            return Notice(str(problem))
+    return make_or_explain
+
+
+class Explorer(ipywidgets.VBox):
+    """Controls, a picture that follows them, and a line that says the state in words.
+
+    Args:
+        kind: a name, for the CSS class vae-<kind>.
+        frame: () → (PNG bytes, words) for the controls' present values. Called in the kernel for each move; must not draw
+            global random numbers.
+        controls: name → widget; each move of one shows a new frame.
+        buttons: text → what a press does.
+
+    Attributes: `controls`, `buttons`, `image`, `state` and `pad`, for tests and for those who compose explorers. A stored
+    notebook shows the still picture of the frame that was first displayed.
+    """
+
+    _ipython_display_ = None  # ipywidgets 7 would display itself without the still picture
+
+    def __init__(self, kind: str, frame: Callable[[], tuple[bytes, str]], controls: Mapping[str, ipywidgets.Widget],
+                 buttons: Mapping[str, Callable[[], None]] | None = None):
+        super().__init__()
+        self.add_class("vae-explorer")
+        self.add_class(f"vae-{kind}")
+        self._frame, self._lock = frame, threading.RLock()
+        self.controls, self.pad = dict(controls), None
+        self.image, self.state = ipywidgets.Image(format="png", layout={"align_self": "flex-start"}), ipywidgets.Label()
+        self.buttons = {}
+        for text, press in (buttons or {}).items():
+            self.buttons[text] = ipywidgets.Button(description=text, layout={"width": "auto"})
+            self.buttons[text].on_click(lambda _, press=press: self._try(press))
+        for control in self.controls.values():
+            control.observe(self.show, "value")
+        self.children = (*self.controls.values(), ipywidgets.HBox([*self.buttons.values()]), self.image, self.state)
+
+    def show(self, _=None) -> None:
+        """Make the picture and the words agree with the controls. An error is shown where the reader looks."""
+        self._try(self._show)
+
+    def _show(self) -> None:
+        self.image.value, self.state.value = self._frame()
+
+    def _try(self, act: Callable[[], None]) -> None:
+        with self._lock:  # a second thread may move a slider while the first still draws
+            try:
+                act()
+            except Exception as error:
+                self.state.value = f"{type(error).__name__}: {error}"
+
+    def set_controls(self, values: Mapping[str, float]) -> None:
+        """Give several controls new values, and show one frame instead of one for each."""
+        with self._lock:
+            for name, value in values.items():
+                self.controls[name].unobserve(self.show, "value")
+                self.controls[name].value = value
+                self.controls[name].observe(self.show, "value")
+            self.show()
+
+    def still(self) -> bytes:
+        """The picture, as PNG, for readers without a kernel."""
+        return self.image.value
+
+    def _repr_mimebundle_(self, **_):
+        bundle = {**_view(self), "text/plain": f"Explorer: {self.state.value}"}
+        if self.image.value:
+            bundle["image/png"] = base64.b64encode(self.still()).decode()
+        return bundle
+
+
+def _view(widget: ipywidgets.Widget) -> dict:
+    return {"application/vnd.jupyter.widget-view+json": {"version_major": 2, "version_minor": 0,
+                                                         "model_id": widget.model_id}}
+
+
+# ---------------------------------------------------------------- what an explorer is given
+
+def as_array(values) -> np.ndarray:
+    """NumPy of an array or of a tensor on any device."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+    return np.asarray(values)
+
+
+def check_codes(codes) -> np.ndarray:
+    """codes as (n, Z) with n ≥ 2.
+
+    Raises:
+        CannotExplore: if they are not.
+    """
+    codes = as_array(codes)
+    if codes.ndim != 2 or len(codes) < 2:
+        raise CannotExplore(f"An explorer needs the codes of several images, an array of shape (n, Z), and got one of shape "
+                            f"{codes.shape}. Encode a data set first:  mu, logvar = vae.encode(test.images)")
+    if not np.isfinite(codes).all():
+        raise CannotExplore("Some codes are NaN or infinite: training diverged. Train again with a smaller learning_rate.")
+    return codes
+
+
+def check_images(images) -> np.ndarray:
+    """images as (n, H, W) with n ≥ 1, of bytes 0–255 or of numbers in [0, 1]; `grey` makes pixels in [0, 1] of either.
+
+    Raises:
+        CannotExplore: if there are none, or they have another shape or lie outside [0, 1].
+    """
+    images = as_array(images)
+    if len(images) == 0:
+        raise CannotExplore("The data set is empty. Take the images of data.load_mnist(), e.g. its test.images.")
+    if images.ndim == 4 and images.shape[1] == 1:
+        images = images[:, 0]
+    if images.ndim != 3:
+        raise CannotExplore(f"The images must have shape (n, H, W) or (n, 1, H, W), and got {images.shape}.")
+    if images.dtype != np.uint8 and not (images.min() >= 0 and images.max() <= 1):
+        raise CannotExplore(f"The images must lie in [0, 1], and go from {images.min():g} to {images.max():g}. "
+                            f"Take the images of data.load_mnist(), which are bytes, or divide yours by their maximum.")
+    return images
+
+
+def grey(images: np.ndarray) -> np.ndarray:
+    """Pixels in [0, 1], of bytes or of pixels that are so already."""
+    return images / np.float32(255) if images.dtype == np.uint8 else images
+
+
+def check_one_code_each(codes: np.ndarray, images: np.ndarray) -> None:
+    """Raise CannotExplore unless there is one code for each image."""
+    if len(codes) != len(images):
+        raise CannotExplore(f"There are {len(codes)} codes and {len(images)} images: encode the same images that you give.")
+
+
+def check_pictures(picture: Callable[[np.ndarray], np.ndarray], codes: np.ndarray) -> None:
+    """Decode some of the codes, to see that the decoder takes them and answers to them.
+
+    Raises:
+        CannotExplore: if it refuses them, or its pictures hardly change from code to code.
+    """
+    some = codes[np.linspace(0, len(codes) - 1, min(PROBES, len(codes))).astype(int)]
+    try:
+        pictures = np.stack([as_array(picture(code)) for code in some])
+    except ValueError as error:
+        raise CannotExplore(f"The decoder does not take these codes of {codes.shape[1]} numbers ({error}). "
+                            f"Encode the images with the same model that decodes.") from error
+    except Exception as error:
+        raise CannotExplore(f"The decoder failed with {type(error).__name__}: {error}") from error
+    if pictures.ndim != 3:
+        raise CannotExplore(f"A picture must have shape (H, W), and got {pictures.shape[1:]}.")
+    if not pictures.std(axis=0).mean() >= LEAST_CHANGE:
+        raise CannotExplore("The decoder's pictures hardly change from code to code, so there is nothing to explore: "
+                            "the model is not trained, or its latents have collapsed. Train it with training.fit(…), or "
+                            "read trained weights with checkpoints.load_weights(…), and run this cell again.")

@@ -1,0 +1,175 @@
+"""Explorers that start from images: the way between two of them, and the posterior of one, chosen or drawn."""
+
+from collections.abc import Callable
+
+import ipywidgets
+import numpy as np
+
+from vae_course import latent, plots
+from vae_course.widgets import pictures
+from vae_course.widgets.codes import Picture
+from vae_course.widgets.explorer import (
+    PROBES,
+    CannotExplore,
+    Explorer,
+    as_array,
+    check_codes,
+    check_images,
+    check_one_code_each,
+    check_pictures,
+    explained,
+    grey,
+)
+from vae_course.widgets.figures import Bars
+
+try:
+    from vae_course.widgets.front_end import Sketch
+except ImportError:  # anywidget is missing: images are chosen, not drawn
+    Sketch = None
+
+SCALE = 4            # a 28×28 digit becomes 112 pixels wide
+SAMPLES = 4          # draws from the posterior that are shown
+WALK = np.linspace(-3, 3, 7)  # values of the one dimension that is walked along
+
+
+@explained
+def interpolation(picture: Picture, codes, images, labels=None) -> Explorer:
+    """From image A to image B in four ways: on the straight line (lerp) and on the arc (slerp), of codes and of pixels.
+
+    Args:
+        picture: z (Z,) → (H, W) in [0, 1], e.g. `vae.picture`. Called in the kernel for each move; must not draw random
+            numbers.
+        codes: (n, Z) posterior means of the images.
+        images: (n, H, W) or (n, 1, H, W), bytes or in [0, 1].
+        labels: (n,) classes for the line of words, or None.
+
+    Returns:
+        An Explorer; a Notice if there are no images, or codes and images do not fit, or the model is not trained.
+    """
+    codes, images = check_codes(codes), check_images(images)
+    check_one_code_each(codes, images)
+    check_pictures(picture, codes)
+    labels = None if labels is None else as_array(labels)
+    last = len(images) - 1
+    controls = {"A": ipywidgets.IntSlider(0, 0, last, description="image A"),
+                "B": ipywidgets.IntSlider(min(1, last), 0, last, description="image B"),
+                "t": ipywidgets.FloatSlider(0.5, min=0, max=1, step=0.01, description="t")}
+
+    def frame() -> tuple[bytes, str]:
+        a, b, t = (control.value for control in controls.values())
+        x_a, x_b = (grey(images[k]).astype(float) for k in (a, b))
+        straight, arc = latent.lerp(codes[a], codes[b], t), latent.slerp(codes[a], codes[b], t)
+        pixels = latent.slerp(x_a.ravel(), x_b.ravel(), t).reshape(x_a.shape)
+        row = {"A": x_a, "codes, lerp": as_array(picture(straight)), "codes, slerp": as_array(picture(arc)),
+               "pixels, lerp": latent.lerp(x_a, x_b, t), "pixels, slerp": pixels, "B": x_b}
+        classes = "" if labels is None else f" from a {labels[a]} to a {labels[b]}"
+        norms = [np.linalg.norm(z) for z in (codes[a], straight, arc, codes[b])]
+        return plots.encode_png(pictures.row([*row.values()], [*row], SCALE)), (
+            f"t = {t:.2f}{classes}: ‖z‖ is {norms[0]:.2f} at A and {norms[3]:.2f} at B, "
+            f"{norms[1]:.2f} on the line and {norms[2]:.2f} on the arc")
+
+    explorer = Explorer("interpolation", frame, controls)
+    for control in controls.values():
+        control.layout.width = "700px"
+    explorer.show()
+    return explorer
+
+
+@explained
+def posterior_view(posterior: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], picture: Picture, images,
+                   labels=None) -> Explorer:
+    """What the model makes of one image, chosen or drawn: q(z|x), its cost, its reconstruction, what each dimension does.
+
+    Args:
+        posterior: image (H, W) in [0, 1] → mu (Z,) and sigma (Z,), e.g. `vae.posterior`.
+        picture: z (Z,) → (H, W) in [0, 1], e.g. `vae.picture`.
+        images: (n, H, W) or (n, 1, H, W) to choose from, bytes or in [0, 1].
+        labels: (n,) classes for the line of words, or None.
+
+    Returns:
+        An Explorer; a Notice if there are no images, or they do not fit the model, or it is not trained.
+    """
+    images = check_images(images)
+    some = grey(images[np.linspace(0, len(images) - 1, min(PROBES, len(images))).astype(int)])
+    try:
+        codes = np.stack([posterior(x)[0] for x in some])
+    except ValueError as error:
+        raise CannotExplore(f"The encoder does not take these images ({error}). Use images like those it was trained on.") \
+            from error
+    if len(codes) > 1:
+        check_pictures(picture, check_codes(codes))
+    return _PosteriorView(posterior, picture, images, None if labels is None else as_array(labels))
+
+
+class _PosteriorView(Explorer):
+    """The explorer of `posterior_view`. `x` is the image that is shown: the chosen one, or the one that was drawn last."""
+
+    def __init__(self, posterior, picture: Picture, images: np.ndarray, labels: np.ndarray | None):
+        self.posterior, self.picture, self.images, self.labels = posterior, picture, images, labels
+        self.x, self._drawn = grey(images[0]), False
+        n_latents = len(posterior(self.x)[0])
+        self._eps = np.random.default_rng(0).standard_normal((SAMPLES, n_latents))
+        controls = {"image": ipywidgets.IntSlider(0, 0, len(images) - 1, description="image"),
+                    "dimension": ipywidgets.IntSlider(0, 0, n_latents - 1, description="dimension")}
+        super().__init__("posterior", self._picture_and_words, controls)
+        controls["image"].unobserve(self.show, "value")
+        controls["image"].observe(lambda _: self._try(self.choose), "value")
+        self._bars = Bars(n_latents, {"µ": (-4, 4, 0), "σ": (0, 1.2, 1), "KL in nats": (0, 6, 0)}, (7.6, 2.0))
+        left = [ipywidgets.VBox([*controls.values()])]
+        if Sketch is not None and self.images.shape[1:] == (28, 28):
+            left.append(self._make_sketch())
+        self.children = (ipywidgets.HBox(left), self.image, self.state)
+        self.show()
+
+    def _make_sketch(self) -> ipywidgets.Widget:
+        """The canvas and the button that wipes it, hidden until the front end says that it is there."""
+        self.sketch = Sketch()
+        self.buttons["clear"] = ipywidgets.Button(description="clear", layout={"width": "auto"})
+        self.buttons["clear"].on_click(lambda _: self._try(self.clear))
+        box = ipywidgets.HBox([self.sketch, ipywidgets.VBox([ipywidgets.Label("or draw a digit here"),
+                                                              self.buttons["clear"]])], layout={"display": "none"})
+        self.sketch.observe(lambda _: box.layout.set_trait("display", ""), "alive")
+        self.sketch.observe(self._answer, "asked")
+        return box
+
+    def _answer(self, _) -> None:
+        """Show what was drawn, and tell the canvas that this is done, also when it failed."""
+        try:
+            self._try(lambda: self.draw(np.frombuffer(self.sketch.ink, np.uint8).reshape(28, 28)))
+        finally:
+            self.sketch.seen = self.sketch.asked
+
+    def choose(self) -> None:
+        """Show the image that the slider names."""
+        self.x, self._drawn = grey(self.images[self.controls["image"].value]), False
+        self._show()
+
+    def draw(self, ink: np.ndarray) -> None:
+        """Show a drawing, (28, 28) bytes white on black, centred as MNIST's digits are."""
+        self.x, self._drawn = pictures.like_mnist(ink), True
+        self._show()
+
+    def clear(self) -> None:
+        """Wipe the canvas, and go back to the chosen image."""
+        self.sketch.cleared += 1
+        self.choose()
+
+    def _picture_and_words(self) -> tuple[bytes, str]:
+        mu, sigma = (np.asarray(value, dtype=float) for value in self.posterior(self.x))
+        kl = 0.5 * (mu**2 + sigma**2 - 1 - 2 * np.log(sigma))
+        d = self.controls["dimension"].value
+        walk = np.repeat(mu[None], len(WALK), axis=0)
+        walk[:, d] = WALK
+        seen = {"image": self.x, "reconstruction": self.picture(mu),
+                **{f"sample {k + 1}": self.picture(mu + sigma * eps) for k, eps in enumerate(self._eps)}}
+        steps = {f"z[{d}] = {value:g}": self.picture(z) for value, z in zip(WALK, walk)}
+        rows = [pictures.row([*map(as_array, row.values())], [*row], 3) for row in (seen, steps)]
+        what = "your drawing" if self._drawn else f"image {self.controls['image'].value}"
+        what += "" if self._drawn or self.labels is None else f", a {self.labels[self.controls['image'].value]}"
+        words = (f"{what}: KL {kl.sum():.1f} nats in {len(mu)} dimensions; in dimension {d} µ = {mu[d]:.2f}, "
+                 f"σ = {sigma[d]:.2f}, KL {kl[d]:.2f}")
+        for row in rows:
+            row[row <= max(Bars.TINTS)] = 0  # these greys stand for colours
+        picture = pictures.stack([*rows, self._bars.paint((mu, sigma, kl), d)])
+        return plots.encode_png(picture, Bars.TINTS), words.replace("-", "−")
+
