@@ -5,6 +5,7 @@ nbval runs each cell and looks for an error message. It sees none where a magic 
 """
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -82,6 +83,9 @@ def refuse_silent_failures(item) -> None:
     said = "".join(out.get("text", "") for out in outputs if out.get("name") == "stderr")
     if said:
         pytest.fail(f"the cell wrote to stderr (a misspelt magic, a warning):\n{said}")
+    for words in (out.get("data", {}).get("text/plain", "") for out in outputs):
+        if re.match(r"Notice: |Explorer: \w+(Error|Exception): ", words):
+            pytest.fail(f"an explorer does not work:\n{words}")
     raised = any(out.output_type == "error" for out in outputs)
     if item.options["check_exception"] and not raised:
         pytest.fail("the cell is tagged raises-exception and did not raise")

@@ -113,27 +113,31 @@ def test_an_error_in_a_callback_is_shown_and_passes(make, monkeypatch):
 
 # ---------------------------------------------------------------- the pad
 
-def drag(box, x: float, y: float) -> None:
-    """What the front end does: it sets the position, then asks."""
-    box.pad.position = [x, y]
-    box.pad.asked += 1
+def say(control, content: dict, buffers=()) -> list[dict]:
+    """What the front end does: it sends a message. Returns the answers."""
+    answers = []
+    control.send = lambda content, buffers=None: answers.append(content)
+    control._handle_custom_msg({**content, "view": "v", "number": 7}, list(buffers))
+    return answers
+
+
+ANSWER = [{"seen": 7, "view": "v"}]
 
 
 def test_the_pad_asks_and_is_answered():
     asked = []
     box = latent_pad(lambda z: (asked.append(z), picture(z))[1], codes(2))
     before = len(asked)
-    drag(box, 1.25, -0.5)
+    assert say(box.pad, {"x": 1.25, "y": -0.5}) == ANSWER
     assert asked[before].tolist() == [1.25, -0.5] and len(asked) == before + 1
-    assert box.state.value == "z = (1.25, −0.50)"
-    assert box.pad.seen == box.pad.asked == 1
+    assert box.state.value == "z = (1.25, −0.50)" and box.pad.position == [1.25, -0.5]
 
 
 def test_the_pad_is_answered_also_when_the_decoder_fails():
     box = latent_pad(picture, codes(2))
     box.picture = lambda z: 1 / 0
-    drag(box, 1.0, 1.0)
-    assert box.state.value.startswith("ZeroDivisionError") and box.pad.seen == 1
+    assert say(box.pad, {"x": 1.0, "y": 1.0}) == ANSWER
+    assert box.state.value.startswith("ZeroDivisionError")
 
 
 def test_sliders_stand_in_until_the_front_end_is_there():
@@ -148,7 +152,7 @@ def test_sliders_stand_in_until_the_front_end_is_there():
 
 def test_back_to_zero_moves_the_pad_too():
     box = latent_pad(picture, codes(2))
-    drag(box, 1.0, 2.0)
+    say(box.pad, {"x": 1.0, "y": 2.0})
     box.buttons["back to z = 0"].click()
     assert box.pad.position == [0.0, 0.0] and box.state.value == "z = (0.00, 0.00)"
 
@@ -283,9 +287,8 @@ def test_a_drawing_is_shown_and_wiped():
     start = box.image.value
     ink = np.zeros((28, 28), np.uint8)
     ink[3:9, 10:12] = 255
-    box.sketch.ink = memoryview(ink.tobytes())
-    box.sketch.asked += 1
-    assert box.state.value.startswith("your drawing") and box.image.value != start and box.sketch.seen == 1
+    assert say(box.sketch, {}, [memoryview(ink.tobytes())]) == ANSWER
+    assert box.state.value.startswith("your drawing") and box.image.value != start
     np.testing.assert_allclose(box.x, like_mnist(ink))
     box.buttons["clear"].click()
     assert box.image.value == start and box.sketch.cleared == 1

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from exact import assert_estimates
@@ -335,3 +336,19 @@ def test_picture_is_the_mean_of_one_code():
     assert_close(torch.as_tensor(picture), torch.sigmoid(model.decode(z[None]))[0, 0].detach())
     with pytest.raises(ValueError, match=r"z must have shape \(3,\), got \(4,\)"):
         model.picture([0.0] * 4)
+
+
+def test_posterior_of_one_image_is_that_of_encode():
+    model = reference_vae(latent_dim=3)
+    image = torch.rand(28, 28)
+    mu, sigma = model.posterior(image.numpy())
+    expected_mu, expected_logvar = model.encode(image[None, None])
+    assert mu.shape == sigma.shape == (3,)
+    np.testing.assert_allclose(mu, expected_mu[0].detach(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(sigma**2, expected_logvar[0].exp().detach(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(27, 28), (1, 28, 28), (784,)])
+def test_posterior_refuses_an_image_of_another_size(shape):
+    with pytest.raises(ValueError, match=r"image must have shape \(28, 28\), got"):
+        reference_vae(latent_dim=3).posterior(np.zeros(shape))

@@ -22,9 +22,14 @@ BAD_CELLS = {
     "failing_pip": new_code_cell("%pip install --quiet --no-index there-is-no-such-package"),
     "warning": new_code_cell("import warnings\nwarnings.warn('look here')"),
     "error": new_code_cell("1 / 0"),
+    "no_explorer": new_code_cell("from vae_course import widgets\nwidgets.latent_pad(abs, [])"),
+    "failing_explorer": new_code_cell("from vae_course import widgets\n"
+                                      "widgets.figure_sliders(lambda ax, t: 1 / 0, {'t': (0.0, 1.0, 0.5)})"),
 }
 GOOD_CELLS = {
     "good": new_code_cell("!true\nprint(1 + 1)"),
+    "explorer": new_code_cell("from vae_course import widgets\n"
+                              "widgets.figure_sliders(lambda ax, t: ax.plot([t, 1]) and 'a line', {'t': (0.0, 1.0, 0.5)})"),
     "does_raise": new_code_cell("1 / 0", metadata={"tags": ["raises-exception"]}),
 }
 

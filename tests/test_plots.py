@@ -11,7 +11,18 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
 
-from vae_course.plots import COLOURS, draw_curves, draw_image_rows, draw_images, image_grid, png_bytes, save_png
+from vae_course.plots import (
+    CLASS_COLOURS,
+    COLOURS,
+    draw_codes,
+    draw_curves,
+    draw_image_rows,
+    draw_images,
+    encode_png,
+    image_grid,
+    png_bytes,
+    save_png,
+)
 
 
 @pytest.fixture
@@ -181,3 +192,35 @@ def test_colours_can_be_told_apart():
 def test_plots_import_neither_pyplot_nor_torch():
     code = "import sys, vae_course.plots; print({'matplotlib.pyplot', 'torch'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
+
+
+# ---------------------------------------------------------------- codes, and bytes for explorers
+
+def test_tinted_greys_become_colours_and_the_others_stay():
+    pixels = np.array([[0, 1, 2], [128, 254, 255]], np.uint8)
+    found = np.asarray(Image.open(io.BytesIO(encode_png(pixels, {1: "#D55E00", 2: "#0072B2"}))).convert("RGB"))
+    assert found.tolist() == [[[0, 0, 0], [0xD5, 0x5E, 0x00], [0x00, 0x72, 0xB2]],
+                              [[128] * 3, [254] * 3, [255] * 3]]
+
+
+def test_three_channels_are_kept():
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 5, 3), np.uint8)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(encode_png(pixels)))), pixels)
+
+
+def test_codes_are_drawn_with_the_number_of_each_class_at_its_median(ax):
+    codes, labels = np.array([[0, 0], [2, 1], [4, 8], [5, 5]]), np.array([3, 3, 3, 7])
+    draw_codes(codes, labels, ax)
+    assert {text.get_text(): text.get_position() for text in ax.texts} == {"3": (2, 1), "7": (5, 5)}
+    assert ax.collections[0].get_offsets().tolist() == codes.tolist()
+    assert len(np.unique(ax.collections[0].get_facecolors(), axis=0)) == 2
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("z[0]", "z[1]")
+
+
+def test_codes_without_labels_have_one_colour(ax):
+    draw_codes(np.zeros((5, 2)), None, ax)
+    assert not ax.texts and len(ax.collections[0].get_facecolors()) == 1
+
+
+def test_ten_class_colours_differ():
+    assert len(set(CLASS_COLOURS)) == 10

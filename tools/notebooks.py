@@ -69,10 +69,9 @@ def execute(path: Path) -> None:
                             resources={"metadata": {"path": str(path.parent)}})
     client.execute()
     for cell in notebook.cells:
-        if cell.cell_type == "code":
-            # A widget without its kernel is shown as an error: its still picture stands in the cell before.
-            cell.outputs = [out for out in cell.outputs
-                            if "application/vnd.jupyter.widget-view+json" not in out.get("data", {})]
+        for output in cell.get("outputs", []):
+            # A widget without its kernel is shown as an error; without this entry, the still picture beside it is shown.
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
     notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}
     notebook.metadata["vae_course"] = {"source": source_hash(notebook)}

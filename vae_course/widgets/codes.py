@@ -70,6 +70,7 @@ def latent_sliders(picture: Picture, latent_dim: int, dimensions: Sequence[int],
     def move_to(new_z: np.ndarray) -> None:
         z[:] = new_z
         explorer.set_controls({f"z[{d}]": _on_slider(z[d], reach) for d in dimensions})
+        explorer.show()
 
     explorer = Explorer("latent-sliders", frame, sliders, {"random z": lambda: move_to(rng.standard_normal(latent_dim)),
                                                            "back to z = 0": lambda: move_to(np.zeros(latent_dim))})
@@ -119,11 +120,12 @@ def latent_pad(picture: Picture, codes, labels=None) -> Explorer:
 
 
 class _LatentPad(Explorer):
-    """The explorer of `latent_pad`: `position` is moved by the pad, or by the two sliders that stand in for it."""
+    """The explorer of `latent_pad`. `position` is z, moved by the pad, or by the two sliders that stand in for it."""
 
     def __init__(self, picture: Picture, codes: np.ndarray, labels: np.ndarray | None):
         self.reach = float(np.ceil(10 * max(3.0, np.quantile(np.abs(codes), 0.998))) / 10)
-        self.picture, self._maps = picture, {"codes": _map_of_codes(codes, labels, self.reach)}
+        self.picture, self.position = picture, [0.0, 0.0]
+        self._maps = {"codes": _map_of_codes(codes, labels, self.reach)}
         sliders = {f"z[{d}]": ipywidgets.FloatSlider(0, min=-self.reach, max=self.reach, step=0.01, description=f"z[{d}]")
                    for d in (0, 1)}
         super().__init__("pad", self._picture_and_words, sliders, {"back to z = 0": lambda: self.move_to(0.0, 0.0)})
@@ -142,35 +144,26 @@ class _LatentPad(Explorer):
     def _make_pad(self) -> ipywidgets.Widget:
         """The pad, hidden until its front end says that it is there."""
         self.pad = Pad(map=self._maps["codes"], map_in_words="map of the codes", frame=MAP_FRAME, start=[0.0, 0.0],
-                       bounds=[-self.reach, self.reach], position=[0.0, 0.0], layout={"display": "none"})
-        self.pad.observe(self._answer, "asked")
+                       bounds=[-self.reach, self.reach], position=self.position, layout={"display": "none"})
+        self.pad.answer(lambda content, _: self.move_to(content["x"], content["y"]))
         self.pad.observe(self._replace_stand_in, "alive")
         return self.pad
 
     def _replace_stand_in(self, _) -> None:
-        self.pad.position = self.position
         self.pad.layout.display, self._stand_in.layout.display = "", "none"
 
-    def _answer(self, _) -> None:
-        """Show the position that the pad asked for, and tell it that this is done, also when it failed."""
-        try:
-            self._move_sliders(*self.pad.position)
-        finally:
-            self.pad.seen = self.pad.asked
-
-    def _move_sliders(self, x: float, y: float) -> None:
-        self.set_controls({"z[0]": round(float(x), 2), "z[1]": round(float(y), 2)})
+    def _moved(self, change) -> None:
+        self.move_to(*(slider.value for slider in self.controls.values()))
 
     def move_to(self, x: float, y: float) -> None:
-        """Put the point at z = (x, y), cut to the map."""
-        self._move_sliders(x, y)
-        if self.pad is not None:
-            self.pad.position = self.position
-
-    @property
-    def position(self) -> list[float]:
-        """z, as the sliders hold it."""
-        return [slider.value for slider in self.controls.values()]
+        """Put the point at z = (x, y), rounded to hundredths and cut to the map, and show its picture."""
+        with self._lock:
+            self.position = [float(np.clip(round(float(v), 2), -self.reach, self.reach)) for v in (x, y)]
+            if self.pad is None or not self.pad.alive:  # hidden sliders need not follow
+                self.set_controls(dict(zip(self.controls, self.position)))
+            self.show()
+            if self.pad is not None:
+                self.pad.position = self.position
 
     def _picture_and_words(self) -> tuple[bytes, str]:
         z = self.position
@@ -274,6 +267,7 @@ class _AxisSliders(Explorer):
         along = self.axes @ (z - self.mean)
         self.rest = z - self.mean - along @ self.axes
         self.set_controls({name: _on_slider(a, self.REACH) for name, a in zip(self.controls, along / self.std)})
+        self.show()
 
     def random_z(self) -> None:
         """Draw z from the prior."""

@@ -78,10 +78,10 @@ class Explorer(ipywidgets.VBox):
             self.buttons[text] = ipywidgets.Button(description=text, layout={"width": "auto"})
             self.buttons[text].on_click(lambda _, press=press: self._try(press))
         for control in self.controls.values():
-            control.observe(self.show, "value")
+            control.observe(self._moved, "value")
         self.children = (*self.controls.values(), ipywidgets.HBox([*self.buttons.values()]), self.image, self.state)
 
-    def show(self, _=None) -> None:
+    def show(self) -> None:
         """Make the picture and the words agree with the controls. An error is shown where the reader looks."""
         self._try(self._show)
 
@@ -95,14 +95,16 @@ class Explorer(ipywidgets.VBox):
             except Exception as error:
                 self.state.value = f"{type(error).__name__}: {error}"
 
+    def _moved(self, change) -> None:
+        """A control has a new value."""
+        self.show()
+
     def set_controls(self, values: Mapping[str, float]) -> None:
-        """Give several controls new values, and show one frame instead of one for each."""
-        with self._lock:
-            for name, value in values.items():
-                self.controls[name].unobserve(self.show, "value")
-                self.controls[name].value = value
-                self.controls[name].observe(self.show, "value")
-            self.show()
+        """Give several controls new values without a frame for each; `show` them afterwards."""
+        for name, value in values.items():
+            self.controls[name].unobserve(self._moved, "value")
+            self.controls[name].value = value
+            self.controls[name].observe(self._moved, "value")
 
     def still(self) -> bytes:
         """The picture, as PNG, for readers without a kernel."""

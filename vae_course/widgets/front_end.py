@@ -8,29 +8,41 @@ import traitlets
 STATIC = Path(__file__).parent / "static"
 
 
-class Pad(anywidget.AnyWidget):
-    """A map with a point that mouse, touch or arrow keys move. The front end raises `asked`, the kernel then `seen`."""
+def module(name: str) -> str:
+    """The ES module of a control: its own file, after what the controls share."""
+    return "".join((STATIC / file).read_text(encoding="utf-8") for file in ("newest.js", name))
 
-    _esm = (STATIC / "pad.js").read_text(encoding="utf-8")
+
+class _Control(anywidget.AnyWidget):
+    """A control that sends what it has to say as messages, each of which the kernel answers when its picture is there."""
+
     _css = (STATIC / "explorers.css").read_text(encoding="utf-8")
-    map = traitlets.Bytes().tag(sync=True)                                # PNG, shown as a square
+    alive = traitlets.Bool(False).tag(sync=True)                    # the front end has drawn it
+
+    def answer(self, act) -> None:
+        """Call act(content, buffers) for each message, and tell the front end when it is done, also when it failed."""
+        def handle(_, content, buffers):
+            try:
+                act(content, buffers)
+            finally:
+                self.send({"seen": content["number"], "view": content["view"]})
+        self.on_msg(handle)
+
+
+class Pad(_Control):
+    """A map with a point that mouse, touch or arrow keys move. Sends {"x", "y"}."""
+
+    _esm = module("pad.js")
+    map = traitlets.Bytes().tag(sync=True)                          # PNG, shown as a square
     map_in_words = traitlets.Unicode().tag(sync=True)
-    frame = traitlets.List(traitlets.Float()).tag(sync=True)              # left, top, width, height of the axes in it
-    bounds = traitlets.List(traitlets.Float()).tag(sync=True)             # low, high, the same for both axes
+    frame = traitlets.List(traitlets.Float()).tag(sync=True)        # left, top, width, height of the axes in it
+    bounds = traitlets.List(traitlets.Float()).tag(sync=True)       # low, high, the same for both axes
     start = traitlets.List(traitlets.Float()).tag(sync=True)
-    position = traitlets.List(traitlets.Float()).tag(sync=True)           # x, y
-    asked = traitlets.Int(0).tag(sync=True)
-    seen = traitlets.Int(0).tag(sync=True)
-    alive = traitlets.Bool(False).tag(sync=True)                          # the front end has drawn it
+    position = traitlets.List(traitlets.Float()).tag(sync=True)     # x, y
 
 
-class Sketch(anywidget.AnyWidget):
-    """A canvas of 28 × 28 pixels to draw a digit on, white on black. `asked` and `seen` as for the pad."""
+class Sketch(_Control):
+    """A canvas of 28 × 28 pixels to draw a digit on, white on black. Sends one byte a pixel, row by row, as a buffer."""
 
-    _esm = (STATIC / "sketch.js").read_text(encoding="utf-8")
-    _css = (STATIC / "explorers.css").read_text(encoding="utf-8")
-    ink = traitlets.Any(bytes(28 * 28)).tag(sync=True)                    # one byte a pixel; a memoryview from the front end
-    cleared = traitlets.Int(0).tag(sync=True)
-    asked = traitlets.Int(0).tag(sync=True)
-    seen = traitlets.Int(0).tag(sync=True)
-    alive = traitlets.Bool(False).tag(sync=True)
+    _esm = module("sketch.js")
+    cleared = traitlets.Int(0).tag(sync=True)                       # raised to wipe it

@@ -112,8 +112,6 @@ class _PosteriorView(Explorer):
         controls = {"image": ipywidgets.IntSlider(0, 0, len(images) - 1, description="image"),
                     "dimension": ipywidgets.IntSlider(0, 0, n_latents - 1, description="dimension")}
         super().__init__("posterior", self._picture_and_words, controls)
-        controls["image"].unobserve(self.show, "value")
-        controls["image"].observe(lambda _: self._try(self.choose), "value")
         self._bars = Bars(n_latents, {"µ": (-4, 4, 0), "σ": (0, 1.2, 1), "KL in nats": (0, 6, 0)}, (7.6, 2.0))
         left = [ipywidgets.VBox([*controls.values()])]
         if Sketch is not None and self.images.shape[1:] == (28, 28):
@@ -129,15 +127,12 @@ class _PosteriorView(Explorer):
         box = ipywidgets.HBox([self.sketch, ipywidgets.VBox([ipywidgets.Label("or draw a digit here"),
                                                               self.buttons["clear"]])], layout={"display": "none"})
         self.sketch.observe(lambda _: box.layout.set_trait("display", ""), "alive")
-        self.sketch.observe(self._answer, "asked")
+        self.sketch.answer(lambda _, buffers: self._try(
+            lambda: self.draw(np.frombuffer(buffers[0], np.uint8).reshape(28, 28))))
         return box
 
-    def _answer(self, _) -> None:
-        """Show what was drawn, and tell the canvas that this is done, also when it failed."""
-        try:
-            self._try(lambda: self.draw(np.frombuffer(self.sketch.ink, np.uint8).reshape(28, 28)))
-        finally:
-            self.sketch.seen = self.sketch.asked
+    def _moved(self, change) -> None:
+        self._try(self.choose if change["owner"] is self.controls["image"] else self._show)
 
     def choose(self) -> None:
         """Show the image that the slider names."""

@@ -1,9 +1,7 @@
-// A map with a point that is dragged. The kernel answers each position with `seen`; until it has, only the newest position
-// waits, so that a slow kernel never gets a queue of old ones.
+// A map with a point that is dragged.
 const STEP = 0.1;
 
-function place(model, area, marker) {
-  const [x, y] = model.get("position");
+function place(model, [x, y], area, marker) {
   const [left, top, width, height] = model.get("frame");
   const [low, high] = model.get("bounds");
   const across = (x - low) / (high - low), up = (y - low) / (high - low);
@@ -29,18 +27,12 @@ function render({ model, el }) {
   area.append(map, marker);
   el.append(area);
 
-  let wanted = null, frame = 0;
-  function send() {
-    frame = 0;
-    if (!wanted || model.get("seen") !== model.get("asked")) return;  // `seen` calls again
-    model.set({ position: wanted, asked: model.get("asked") + 1 });
-    wanted = null;
-    model.save_changes();
-  }
+  let position = model.get("position");
+  const newest = newestOnly(model, () => [{ x: position[0], y: position[1] }]);
   function moveTo(x, y) {
-    const clip = v => Math.round(100 * Math.min(high, Math.max(low, v))) / 100;
-    wanted = [clip(x), clip(y)];
-    frame ||= requestAnimationFrame(send);
+    position = [x, y].map(v => Math.round(100 * Math.min(high, Math.max(low, v))) / 100);
+    place(model, position, area, marker);
+    newest.changed();
   }
   function moveToPointer(event) {
     const box = area.getBoundingClientRect(), [left, top, width, height] = model.get("frame");
@@ -50,7 +42,7 @@ function render({ model, el }) {
   }
   const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
   area.addEventListener("keydown", event => {
-    const [x, y] = wanted ?? model.get("position"), size = event.shiftKey ? 10 * STEP : STEP;
+    const [x, y] = position, size = event.shiftKey ? 10 * STEP : STEP;
     if (event.key in steps) moveTo(x + size * steps[event.key][0], y + size * steps[event.key][1]);
     else if (event.key === "Home") moveTo(...model.get("start"));
     else return;
@@ -75,19 +67,21 @@ function render({ model, el }) {
     map.src = address;
     map.alt = model.get("map_in_words");
   }
-  const follow = () => place(model, area, marker);
+  function follow() {  // the kernel moved the point; what it says about earlier moves of ours is not news
+    if (newest.busy()) return;
+    position = model.get("position");
+    place(model, position, area, marker);
+  }
   showMap();
   follow();
   model.on("change:map", showMap);
   model.on("change:position", follow);
-  model.on("change:seen", send);
   model.set("alive", true);  // the sliders that stood in for the pad can go
   model.save_changes();
   return () => {
     model.off("change:map", showMap);
     model.off("change:position", follow);
-    model.off("change:seen", send);
-    cancelAnimationFrame(frame);
+    newest.stop();
     URL.revokeObjectURL(address);
   };
 }

@@ -1,5 +1,4 @@
-// A canvas of SIZE × SIZE pixels on which a digit is drawn with the pointer, or with the arrow keys and Space. As with the
-// pad, the kernel answers each drawing with `seen`, and only the newest one waits.
+// A canvas of SIZE × SIZE pixels on which a digit is drawn with the pointer, or with the arrow keys and Space.
 const SIZE = 28, BRUSH = 1.6;
 
 function render({ model, el }) {
@@ -15,7 +14,7 @@ function render({ model, el }) {
   el.append(canvas, status);
 
   const ink = new Uint8Array(SIZE * SIZE), pen = { x: SIZE / 2, y: SIZE / 2, down: false };
-  let dirty = false, frame = 0;
+  const newest = newestOnly(model, () => [{}, [ink.slice().buffer]]);
   function paint() {
     const context = canvas.getContext("2d"), picture = context.createImageData(SIZE, SIZE);
     ink.forEach((value, i) => picture.data.set([value, value, value, 255], 4 * i));
@@ -24,18 +23,6 @@ function render({ model, el }) {
       context.strokeStyle = pen.down ? "#D55E00" : "#56B4E9";
       context.strokeRect(Math.floor(pen.x) - 0.5, Math.floor(pen.y) - 0.5, 2, 2);
     }
-  }
-  function send() {
-    frame = 0;
-    if (!dirty || model.get("seen") !== model.get("asked")) return;
-    dirty = false;
-    model.set({ ink: new DataView(ink.slice().buffer), asked: model.get("asked") + 1 });
-    model.save_changes();
-  }
-  function changed() {
-    dirty = true;
-    paint();
-    frame ||= requestAnimationFrame(send);
   }
   function stamp(x, y) {
     for (let row = 0; row < SIZE; row++)
@@ -49,7 +36,8 @@ function render({ model, el }) {
     const parts = Math.max(1, Math.ceil(2 * Math.hypot(x - pen.x, y - pen.y)));
     for (let k = 1; k <= parts; k++) stamp(pen.x + ((x - pen.x) * k) / parts, pen.y + ((y - pen.y) * k) / parts);
     Object.assign(pen, { x, y });
-    changed();
+    paint();
+    newest.changed();
   }
   function at(event) {
     const box = canvas.getBoundingClientRect(), edge = canvas.clientLeft;
@@ -87,18 +75,15 @@ function render({ model, el }) {
   function clear() {
     ink.fill(0);
     Object.assign(pen, { x: SIZE / 2, y: SIZE / 2, down: false });
-    dirty = false;
     paint();
   }
   paint();
   model.on("change:cleared", clear);
-  model.on("change:seen", send);
   model.set("alive", true);
   model.save_changes();
   return () => {
     model.off("change:cleared", clear);
-    model.off("change:seen", send);
-    cancelAnimationFrame(frame);
+    newest.stop();
   };
 }
 
