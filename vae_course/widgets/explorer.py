@@ -6,11 +6,13 @@ A callback may run in a second thread while a cell is busy, so it uses neither p
 import base64
 import functools
 import html
+import io
 import threading
 from collections.abc import Callable, Mapping
 
 import ipywidgets
 import numpy as np
+from PIL import Image
 
 PROBES = 32          # how many codes are decoded to see whether a model is trained
 LEAST_CHANGE = 0.06  # mean standard deviation of a pixel over codes: about 0.15 for MNIST, below 0.05 before training
@@ -113,8 +115,15 @@ class Explorer(ipywidgets.VBox):
     def _repr_mimebundle_(self, **_):
         bundle = {**_view(self), "text/plain": f"Explorer: {self.state.value}"}
         if self.image.value:
-            bundle["image/png"] = base64.b64encode(self.still()).decode()
+            bundle["image/png"] = base64.b64encode(_small(self.still())).decode()
         return bundle
+
+
+def _small(png: bytes) -> bytes:
+    """The picture in 64 colours, for a file that is kept: about a third of what is sent in haste."""
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(64).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def _view(widget: ipywidgets.Widget) -> dict:
