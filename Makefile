@@ -53,8 +53,8 @@ $(COLAB_VENV)/.ready: requirements-colab.txt pyproject.toml
 	@touch $@
 
 test-colab: $(COLAB_VENV)/.ready
-	@echo "Running every notebook with the versions of a Colab session."
-	@$(COLAB_BIN)/python -m pytest notebooks
+	@echo "Running every notebook, and the explorers' tests, with the versions of a Colab session."
+	@$(COLAB_BIN)/python -m pytest notebooks tests/test_widgets.py tests/test_explorers.py tests/test_latent.py
 
 lint: $(VENV)/.ready
 	@$(BIN)/ruff check .
