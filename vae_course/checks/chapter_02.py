@@ -28,7 +28,7 @@ def check_both_directions(both_directions: Callable[[Tensor, Tensor], tuple[Tens
         "The other way round: the first is KL(p‖q), which averages over p.": lambda p, q: (_coin_kl(q, p), _coin_kl(p, q)),
         "Both values are KL(p‖q): swap the arguments for the second.": lambda p, q: (_coin_kl(p, q), _coin_kl(p, q)),
         "That is the term of heads alone: tails, with 1 − p and 1 − q, belong to the sum.": only_heads,
-        "The sign: the ratio is p/q where p takes the average.": lambda p, q: (-_coin_kl(p, q), -_coin_kl(q, p)),
+        "The sign: the ratio is p/q where the average is over p.": lambda p, q: (-_coin_kl(p, q), -_coin_kl(q, p)),
         "These are bits: the unit here is the nat, so take the natural logarithm, torch.log.":
             lambda p, q: (_coin_kl(p, q) / math.log(2), _coin_kl(q, p) / math.log(2)),
         "That is the cross-entropy: take off the entropy, or put the ratio into the logarithm.":
@@ -52,7 +52,9 @@ def check_categorical_kl(categorical_kl: Callable[[Tensor, Tensor], Tensor]) -> 
     impossible = torch.tensor([[0.5, 0.5, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]], dtype=torch.float64)
     cases = [(p, q), (with_zeros, q), (with_zeros[:2], impossible)]
     mistakes = {
-        "The arguments are swapped: p takes the average.": lambda p, q: right(q, p),
+        "The arguments are swapped: the average is over p.": lambda p, q: right(q, p),
+        "nan_to_num replaces inf too, by a large number: keep it with posinf=math.inf.":
+            lambda p, q: torch.nan_to_num(p * torch.log(p / q), nan=0.0).sum(-1),
         "You averaged over the letters: sum them.": lambda p, q: right(p, q) / p.shape[-1],
         "One number for the whole batch: sum over the last axis only, so that each row keeps its own.":
             lambda p, q: right(p, q).sum(),
@@ -93,7 +95,7 @@ def check_binned_normal_kl(binned_normal_kl: Callable[[Normal, Normal, Tensor], 
     cases = [(normal(0.8, 0.5), normal(0.0, 1.0), torch.linspace(-0.5, 1.5, 6, dtype=torch.float64)),
              (normal(-1.0, 1.5), normal(0.5, 1.0), torch.tensor([-1.0, -0.2, 0.4, 2.0], dtype=torch.float64))]
     return compare(binned_normal_kl, right, cases, {
-        "The arguments are swapped: p takes the average.": lambda p, q, e: right(q, p, e),
+        "The arguments are swapped: the average is over p.": lambda p, q, e: right(q, p, e),
         "The two tails are missing: the tables do not sum to one.": lambda p, q, e: kl(p.cdf(e).diff(), q.cdf(e).diff()),
         "One tail is missing: what lies above the last edge is a letter too.":
             lambda p, q, e: kl(table(p, e)[:-1], table(q, e)[:-1]),
