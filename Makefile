@@ -9,11 +9,15 @@ COLAB_BIN = $(COLAB_VENV)/bin
 # Jupyter refuses to run as root unless told to; in a container there is often no other user.
 LAB_OPTIONS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab test test-colab lint notebooks stamp benchmark clean
+# How many times `make test-browser` runs the browser tests.
+RUNS ?= 1
+
+.PHONY: help lab test test-browser test-colab lint notebooks stamp benchmark clean
 
 help:
 	@echo "make lab         set up $(VENV) and open the course in JupyterLab"
 	@echo "make test        set up $(VENV) and run every test and every notebook"
+	@echo "make test-browser RUNS=10   run the browser tests ten times and count the runs that passed (needs chromium)"
 	@echo "make test-colab  run every notebook with the package versions of a Colab session (Python 3.13)"
 	@echo "make lint        check the style of the code"
 	@echo "make notebooks   execute every notebook and store its outputs"
@@ -37,6 +41,15 @@ lab: $(VENV)/.ready
 test: $(VENV)/.ready
 	@echo "Running the unit tests and every notebook."
 	@$(BIN)/python -m pytest
+
+# Skipped tests would pass: without a browser this says so and fails.
+test-browser: $(VENV)/.ready
+	@cd tests/browser && $(abspath $(BIN))/python -c 'import lab, playwright, sys; sys.exit(not lab.find_chromium())' || \
+		{ echo "The browser tests need chromium: apt-get install chromium, or set CHROMIUM to the path of one"; exit 1; }
+	@passed=0; for run in $$(seq $(RUNS)); do \
+		echo "Run $$run of $(RUNS)"; \
+		if $(BIN)/python -m pytest tests/browser; then passed=$$((passed + 1)); fi; \
+	done; echo "$$passed of $(RUNS) runs passed"; test $$passed -eq $(RUNS)
 
 # What the course installs must leave every package of a Colab session as it was.
 $(COLAB_VENV)/.ready: requirements-colab.txt pyproject.toml

@@ -77,7 +77,7 @@ WRONG = [
     ("check_categorical_kl", lambda p, q: categorical_kl(p, q) / math.log(2), "These are bits"),
     ("check_categorical_kl", lambda p, q: -(p * q.log()).sum(-1), "cross-entropy"),
     ("check_categorical_kl", lambda p, q: (p * torch.log((p + 1e-8) / (q + 1e-8))).sum(-1), "A small number"),
-    ("check_categorical_kl", lambda p, q: torch.nan_to_num(p * torch.log(p / q), nan=0.0).sum(-1), "nan_to_num replaces inf"),
+    ("check_categorical_kl", lambda p, q: torch.nan_to_num(p * (p / q).log(), nan=0.0).sum(-1), "nan_to_num replaces inf"),
     ("check_categorical_kl", lambda p, q: torch.nan_to_num(p * torch.log(p / q), posinf=0.0).sum(-1), "where q = 0 < p"),
 
     ("check_binned_normal_kl", lambda p, q, e: by_bins(q, p, e), "swapped"),

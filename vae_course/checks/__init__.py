@@ -46,10 +46,12 @@ from vae_course.checks.chapter_07 import (
     check_gaussian_nats,
 )
 from vae_course.checks.chapter_08 import check_deeper_vae, check_effective_beta, check_forward, check_kl_gradient, check_loss
+from vae_course.checks.chapter_09 import check_arc, check_blend, check_information_of_table, check_log_mixture
 from vae_course.checks.verdict import Verdict
 
 __all__ = [
     "Verdict",
+    "check_arc",
     "check_bce_mass",
     "check_best_baseline",
     "check_best_q",
@@ -58,6 +60,7 @@ __all__ = [
     "check_binned_normal_kl",
     "check_bits_per_dimension",
     "check_bits_per_pixel",
+    "check_blend",
     "check_both_directions",
     "check_categorical_kl",
     "check_change_unit",
@@ -77,11 +80,13 @@ __all__ = [
     "check_gaussian_nats",
     "check_generate",
     "check_highest_log_px",
+    "check_information_of_table",
     "check_kl_from_log_sigma",
     "check_kl_gradient",
     "check_kl_normals",
     "check_kl_of_batch",
     "check_kl_slopes",
+    "check_log_mixture",
     "check_loss",
     "check_mixture_log_px",
     "check_mixture_moments",

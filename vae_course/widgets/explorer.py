@@ -113,6 +113,7 @@ class Explorer(ipywidgets.VBox):
         return self.image.value
 
     def _repr_mimebundle_(self, **_):
+        _answer_beside_a_busy_cell(self)
         bundle = {**_view(self), "text/plain": f"Explorer: {self.state.value}"}
         if self.image.value:
             bundle["image/png"] = base64.b64encode(_small(self.still())).decode()
@@ -122,8 +123,19 @@ class Explorer(ipywidgets.VBox):
 def _small(png: bytes) -> bytes:
     """The picture in 64 colours, for a file that is kept: about a third of what is sent in haste."""
     buffer = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(64).save(buffer, "PNG", optimize=True)
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(64, Image.Quantize.MAXCOVERAGE).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
+
+
+def _answer_beside_a_busy_cell(widget: ipywidgets.Widget) -> None:
+    """Let messages to the widget and its children run in the thread that JupyterLab chose for them, even in a long cell.
+
+    ipykernel 7.4 sends them to the thread that last spoke to the page: the one that runs the cells, and is busy.
+    """
+    if getattr(widget, "comm", None) is not None:
+        vars(widget.comm).pop("_reply_subshell_id", None)
+    for child in getattr(widget, "children", ()):
+        _answer_beside_a_busy_cell(child)
 
 
 def _view(widget: ipywidgets.Widget) -> dict:

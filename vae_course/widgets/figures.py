@@ -69,20 +69,24 @@ class KeptFigure:
 
     def frame(self, draw: Callable[[], str | None]) -> tuple[bytes, str]:
         """Call draw(), which draws on `axes`; return the picture as PNG, and the words that draw() returned."""
-        for ax in set(self.figure.axes) - set(self.axes):
-            ax.remove()
-        for ax in self.axes:
-            _empty(ax)
-        words = draw()
+        words = self._emptied(draw)
         if self._background is None:
             self.figure.draw_without_rendering()
             self.figure.set_layout_engine("none")  # the places found for the first picture serve for all
+            words = self._emptied(draw)  # what is placed by pixels, as the labels of contours, is placed anew
         if set(self.figure.axes) != set(self.axes):  # draw() made axes of its own, e.g. twins: all is drawn
             self.canvas.draw()
             self._background = self._furniture = None
         else:
             self._draw_what_moved()
         return encode_png(np.asarray(self.canvas.buffer_rgba())[:, :, :3]), words or ""
+
+    def _emptied(self, draw: Callable[[], str | None]) -> str | None:
+        for ax in set(self.figure.axes) - set(self.axes):
+            ax.remove()
+        for ax in self.axes:
+            _empty(ax)
+        return draw()
 
     def _draw_what_moved(self) -> None:
         moving = [artist for ax in self.axes for artist in _drawn(ax) if artist.get_visible()]

@@ -74,12 +74,12 @@ function render({ model, el }) {
   }
   showMap();
   follow();
-  model.on("change:map", showMap);
+  model.on("change:map change:map_in_words", showMap);
   model.on("change:position", follow);
   model.set("alive", true);  // the sliders that stood in for the pad can go
   model.save_changes();
   return () => {
-    model.off("change:map", showMap);
+    model.off("change:map change:map_in_words", showMap);
     model.off("change:position", follow);
     newest.stop();
     URL.revokeObjectURL(address);

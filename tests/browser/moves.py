@@ -1,0 +1,154 @@
+"""What every explorer must do in the browser: follow keyboard and pointer, say where it is, and come back exactly."""
+
+import re
+
+import pytest
+from views import Explorer, Frame, Slider, numbers
+
+
+def try_everything(explorer: Explorer, without_effect: set[str] = frozenset()) -> None:
+    """Move every control of the explorer by keyboard and by pointer, and back; the first frame returns each time."""
+    start = explorer.frame()
+    if explorer.kind == "pad" and explorer.pad.element.is_visible():
+        move_pad(explorer)
+    for slider in explorer.sliders():
+        by_keyboard(explorer, slider, slider.name not in without_effect)
+        by_pointer(explorer, slider, slider.name not in without_effect)
+    for menu in explorer.menus():
+        choose_and_return(explorer, menu)
+    if explorer.kind == "posterior" and explorer.canvas.count():
+        draw_and_clear(explorer)
+    assert explorer.frame() == start
+
+
+# ---------------------------------------------------------------- what the words must say
+
+def agrees(explorer: Explorer, slider: Slider, first: Frame, words: str) -> bool:
+    """Whether the words belong to the position of this slider, all others being where they were at `first`."""
+    if explorer.kind in ("latent-sliders", "axes"):  # the words give ‖z‖: it was a when this slider stood at b
+        if explorer.kind == "latent-sliders" and numbers(first.words)[0] == 0:
+            return numbers(words)[0] == pytest.approx(abs(slider.value()), abs=0.0051)
+        return words != first.words
+    if explorer.kind == "pad":
+        at = {"z[0]": 0, "z[1]": 1}[slider.name]
+        return re.search(r"\((.*?), (.*?)\)", words.replace("−", "-"))[at + 1] == f"{slider.value():.2f}"
+    if explorer.kind == "interpolation" and slider.name == "t":
+        return words.startswith(f"t = {slider.value():.2f}")
+    if explorer.kind == "posterior":
+        return bool(re.search(rf"{slider.name} {slider.value():.0f}\b", words))
+    return words != first.words  # the words are the chapter's own
+
+
+def readout_agrees(slider: Slider) -> bool:
+    """Whether the number beside the slider is where its handle stands, to the decimals that it shows."""
+    shown = slider.readout().replace(",", "")
+    decimals = len(shown.partition(".")[2])
+    return abs(float(shown) - slider.value()) <= 0.51 * 10 ** -decimals
+
+
+def wait_for_move(explorer: Explorer, slider: Slider, first: Frame, seen: bool) -> None:
+    """The picture is another one and the words agree with the slider; where `seen` is not, only the slider moved."""
+    assert readout_agrees(slider), (slider.readout(), slider.value())
+    if seen:
+        explorer.wait_for(lambda frame: frame.picture != first.picture and agrees(explorer, slider, first, frame.words),
+                          f"another picture, and words for {slider.name} = {slider.value():g}")
+
+
+# ---------------------------------------------------------------- sliders and menus
+
+def by_keyboard(explorer: Explorer, slider: Slider, seen: bool = True, steps: int = 3) -> None:
+    """Arrow keys there and back."""
+    first, before = explorer.frame(), slider.value()
+    there = steps * slider.inward()
+    slider.press(there)
+    assert (slider.value() - before) * there > 0, f"the keyboard does not move {slider.name}"
+    wait_for_move(explorer, slider, first, seen)
+    slider.press(-there)
+    assert slider.value() == pytest.approx(before)
+    explorer.wait_for_return(first)
+
+
+def by_pointer(explorer: Explorer, slider: Slider, seen: bool = True) -> None:
+    """The handle dragged there, and back to the column of the screen where it was."""
+    first, before = explorer.frame(), slider.value()
+    (x, _), inward = slider.centre(), slider.inward()
+    slider.drag_to(x + 0.2 * inward * slider.width())
+    if slider.value() == before:  # fewer than three places
+        slider.drag_to(x + 0.6 * inward * slider.width())
+    assert slider.value() != before, f"the pointer does not move {slider.name}"
+    wait_for_move(explorer, slider, first, seen)
+    slider.drag_to(x)
+    low, high = slider.range()
+    assert slider.value() == pytest.approx(before, abs=0.05 * (high - low)), f"the pointer does not bring {slider.name} back"
+    for _ in range(20):  # where a pixel is several steps, arrow keys do the rest
+        if slider.value() != pytest.approx(before):
+            slider.press(1 if slider.value() < before else -1)
+    assert slider.value() == pytest.approx(before)
+    explorer.wait_for_return(first)
+
+
+def choose_and_return(explorer: Explorer, menu) -> None:
+    """The last entry and the first again by the keys that JupyterLab does not take for itself; then as if clicked."""
+    first, n = explorer.frame(), menu.locator("option").count()
+    assert menu.evaluate("menu => menu.selectedIndex") == 0
+    for go, back in ((lambda: menu.press("End"), lambda: menu.press("Home")),
+                     (lambda: menu.select_option(index=1), lambda: menu.select_option(index=0)),
+                     (lambda: menu.select_option(index=n - 1), lambda: menu.select_option(index=0))):
+        go()
+        explorer.wait_for(lambda frame: frame.picture != first.picture, "another picture for another entry of the menu")
+        back()
+        explorer.wait_for_return(first)
+
+
+# ---------------------------------------------------------------- pad and canvas
+
+def move_pad(explorer: Explorer) -> None:
+    """By arrow keys, with Shift, and Home; then by the pointer, and the button that goes back."""
+    pad, first = explorer.pad, explorer.frame()
+    assert numbers(pad.says()) == numbers(first.words)
+    for key, right, up in (("ArrowRight", 1, 0), ("Shift+ArrowUp", 0, 10), ("ArrowLeft", -1, 0),
+                           ("Shift+ArrowDown", 0, -10)):
+        x, y = numbers(pad.says())
+        pad.press(key)
+        wait_for_pad(explorer, None, (x + 0.1 * right, y + 0.1 * up))
+    explorer.wait_for_return(first)
+    pad.press("ArrowRight", 3)
+    wait_for_pad(explorer, first)
+    pad.press("Home")
+    explorer.wait_for_return(first)
+    home = pad.marker()
+    away = pad.point(0.8, 0.25)
+    pad.drag(home, away)
+    wait_for_pad(explorer, first)
+    assert pad.marker() == pytest.approx(away, abs=2)
+    pad.drag(away, home)
+    explorer.wait_for(lambda frame: numbers(frame.words) == pytest.approx(numbers(first.words), abs=0.02), "back by pointer")
+    explorer.press_button("back to z = 0")
+    explorer.wait_for_return(first)
+
+
+def wait_for_pad(explorer: Explorer, first: Frame | None, position: tuple[float, float] | None = None) -> None:
+    """The picture is another one, and words, pad and `position` agree."""
+    def holds(frame: Frame) -> bool:
+        there = position is None or numbers(frame.words) == pytest.approx(position, abs=0.0051)
+        together = numbers(frame.words) == numbers(explorer.pad.says())
+        return there and together and (first is None or frame.picture != first.picture)
+    explorer.wait_for(holds, f"pad, words and picture agree{f' at {position}' if position else ''}")
+
+
+def draw_and_clear(explorer: Explorer) -> None:
+    """A stroke by the pointer, one by the keyboard, and the button that wipes both off."""
+    first, canvas = explorer.frame(), explorer.canvas
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    explorer.page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.2 * box["height"])
+    explorer.page.mouse.down()
+    explorer.page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.8 * box["height"], steps=8)
+    explorer.page.mouse.up()
+    drawn = explorer.wait_for(lambda frame: frame.picture != first.picture and "your drawing" in frame.words, "the drawing")
+    canvas.focus()
+    for key in ("Space", *["ArrowLeft"] * 6, "Space"):
+        explorer.page.keyboard.press(key)
+    explorer.wait_for(lambda frame: frame.picture != drawn.picture and "your drawing" in frame.words, "the longer drawing")
+    explorer.press_button("clear")
+    explorer.wait_for_return(first)

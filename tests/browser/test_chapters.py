@@ -1,0 +1,42 @@
+"""Each chapter in a real browser, as a reader runs it: Run All, then every explorer moved by keyboard and by pointer."""
+
+import re
+from pathlib import Path
+
+import lab
+import moves
+import nbformat
+import pytest
+
+CHAPTERS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+SECONDS = 300  # for Run All on a machine that is busy with other things
+MAKES_EXPLORER = re.compile(r"\bwidgets\.[a-z]\w*\(")
+WITHOUT_EFFECT = {  # chapter → controls that change nothing where the explorer starts
+    "06": {"baseline"},  # a baseline belongs to the score function; the explorer starts with the pathwise gradient
+}
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=[path.stem for path in CHAPTERS])
+def test_chapter(notebook, path):
+    notebook.open(path, path.stem)
+    notebook.run_all(SECONDS)
+    assert not notebook.broken_widgets()
+    explorers = notebook.explorers()
+    source = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+    assert len(explorers) == len(MAKES_EXPLORER.findall(source)) > 0
+    for k, explorer in enumerate(explorers):
+        explorer.element.scroll_into_view_if_needed()
+        notebook.screenshot(f"{path.stem}-{k + 1}-{explorer.kind}", explorer.element)
+        moves.try_everything(explorer, WITHOUT_EFFECT.get(path.stem[:2], set()))
+        others = [other for other in explorers if other is not explorer]
+        assert all(other.words() for other in others)
+    assert not notebook.broken_widgets()
+
+
+def test_console_errors_are_seen(notebook):
+    # Otherwise the silence of the chapters would mean nothing.
+    notebook.open(["1 + 1"], "console")
+    notebook.page.evaluate("() => console.error('planted')")
+    notebook.page.evaluate("() => setTimeout(() => { throw new Error('thrown'); })")
+    lab.until(notebook.page, lambda: len(notebook.unlisted_errors()) == 2, "two errors on the console")
+    notebook.console.clear()

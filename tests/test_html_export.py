@@ -1,0 +1,78 @@
+"""The stored notebooks as HTML: what a reader without a kernel sees in the place of each explorer."""
+
+import base64
+import io
+import re
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+nbconvert = pytest.importorskip("nbconvert", reason="needs nbconvert, which comes with jupyterlab: pip install nbconvert")
+
+PATHS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+MAKES_EXPLORER = re.compile(r"\bwidgets\.[a-z]\w*\(")
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+
+
+def read(path: Path):
+    """The notebook, or the test is skipped where no outputs are stored."""
+    notebook = nbformat.read(path, as_version=4)
+    if not any(cell.get("outputs") for cell in notebook.cells):
+        pytest.skip(f"{path.name} is stored without outputs: make notebooks")
+    return notebook
+
+
+def html_of(cells: list) -> str:
+    """These cells as a page."""
+    body, _ = nbconvert.HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=cells))
+    return body
+
+
+def explorer_cells(notebook) -> list:
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and MAKES_EXPLORER.search(cell.source)]
+
+
+def pictures(html: str) -> list[Image.Image]:
+    """The PNG pictures that stand in the page."""
+    found = re.findall(r'<img[^>]*src="data:image/png;base64,([^"]+)"', html)
+    return [Image.open(io.BytesIO(base64.b64decode(data))) for data in found]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=[path.stem for path in PATHS])
+def test_page_has_no_dead_widgets_and_no_errors(path):
+    notebook = read(path)
+    html, _ = nbconvert.HTMLExporter().from_notebook_node(notebook)
+    assert WIDGET_STATE not in html
+    assert WIDGET_VIEW not in html, "a widget's script without its state: the page would show nothing in its place"
+    outputs = re.findall(r'<div class="jp-OutputArea jp-Cell-outputArea">.*?(?=<div class="jp-Cell |\Z)', html, re.DOTALL)
+    assert outputs
+    for output in outputs:
+        assert "Error displaying widget" not in output and 'mime="application/vnd.jupyter.stderr"' not in output
+        assert not re.search(r'data-mime-type="application/vnd\.jupyter\.(error|stderr)"', output)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=[path.stem for path in PATHS])
+def test_a_still_picture_stands_in_place_of_each_explorer(path):
+    notebook = read(path)
+    assert explorer_cells(notebook), "a chapter without an explorer"
+    for cell in explorer_cells(notebook):
+        shown = pictures(html_of([cell]))
+        assert len(shown) >= len(MAKES_EXPLORER.findall(cell.source)), f"no still picture:\n{cell.source}"
+        for picture in shown:
+            assert np.asarray(picture.convert("L")).std() > 5, f"an empty picture:\n{cell.source}"
+
+
+def test_an_explorers_output_without_its_state_is_exported_as_its_picture():
+    # What a notebook holds when it is saved from JupyterLab rather than by `make notebooks`.
+    from vae_course import widgets
+
+    explorer = widgets.figure_sliders(lambda ax, height: ax.bar([0], [height]) and "a bar", {"height": (0.0, 2.0, 1.0)})
+    bundle = explorer._repr_mimebundle_()
+    cell = nbformat.v4.new_code_cell("widgets.figure_sliders(…)", execution_count=1)
+    cell.outputs = [nbformat.v4.new_output("execute_result", data=bundle, execution_count=1)]
+    shown = pictures(html_of([cell]))
+    assert len(shown) == 1 and np.asarray(shown[0].convert("L")).std() > 5
