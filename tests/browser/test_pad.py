@@ -80,14 +80,17 @@ def test_touch_drags_the_point(notebook):
 def test_ten_seconds_of_dragging(notebook):
     [explorer] = open_and_run(notebook, spot.CALLS["pad"])
     for _ in range(ATTEMPTS):  # others may use the machine
-        rate, last = dragged(explorer)
+        moves, rate, last = dragged(explorer)
         if rate >= RATE and last <= LAST:
             return
-    pytest.fail(f"{rate:.1f} pictures a second, the last one after {last:.0f} ms")
+    words = f"{rate:.1f} pictures a second, the last one after {last:.0f} ms"
+    if moves < RATE and rate >= 0.9 * moves and last <= LAST:
+        pytest.skip(f"the machine is busy: only {moves:.1f} moves a second came to the page; {words}")
+    pytest.fail(words)
 
 
-def dragged(explorer) -> tuple[float, float]:
-    """Pictures a second while the pointer drags, and milliseconds from its last move to the picture of that place."""
+def dragged(explorer) -> tuple[float, float, float]:
+    """Moves and pictures a second in a drag, and milliseconds from the last move to the picture of that place."""
     explorer.record()
     end = explorer.pad.point(0.3, 0.7)
     explorer.pad.drag_round(SECONDS, end)
@@ -99,4 +102,4 @@ def dragged(explorer) -> tuple[float, float]:
     last = times["loads"][-1] - times["moves"][-1]
     print(f"{len(times['moves'])} moves, {len(times['pictures'])} pictures, {len(times['loads'])} of them loaded: "
           f"{rate:.1f} a second; the last {last:.0f} ms after the last move; load {os.getloadavg()[0]:.1f}")
-    return rate, last
+    return len(times["moves"]) / SECONDS, rate, last
