@@ -18,10 +18,13 @@ PICTURE = """async element => {
     } }"""
 RECORD = """element => {
     const image = element.querySelector('img.widget-image'), area = element.querySelector('.vae-pad-area');
-    const record = window.record = {pictures: [], loads: [], moves: []};
-    new MutationObserver(() => record.pictures.push(performance.now())).observe(image, {attributeFilter: ['src']});
-    image.addEventListener('load', () => record.loads.push(performance.now()));
-    area.addEventListener('pointermove', () => record.moves.push(performance.now()), true); }"""
+    const listening = window.record;
+    window.record = {image, pictures: [], loads: [], moves: []};
+    if (listening?.image === image) return;
+    const now = name => () => window.record[name].push(performance.now());
+    new MutationObserver(now('pictures')).observe(image, {attributeFilter: ['src']});
+    image.addEventListener('load', now('loads'));
+    area.addEventListener('pointermove', now('moves'), true); }"""
 QUIET = """() => { const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
     if (!kernel.unanswered) {
         kernel.unanswered = new Set();
@@ -124,7 +127,7 @@ class Explorer:
 
     def recorded(self) -> dict[str, list[float]]:
         """moves, pictures (a new address), loads (a picture that is there to be painted): their times since `record`."""
-        return self.page.evaluate("() => window.record")
+        return self.page.evaluate("() => ({...window.record, image: null})")
 
     @property
     def canvas(self):
