@@ -5,7 +5,7 @@ import re
 
 import pytest
 import spot
-from test_explorers import open_and_run, png
+from test_explorers_in_browser import open_and_run, png
 from views import numbers, until
 
 RATE, LAST = 30, 200  # pictures a second at least, milliseconds to the last picture at most
