@@ -14,6 +14,7 @@ MODULES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in F
 ARROWS = {
     "objectives": {"densities"},
     "models": {"densities"},
+    "conditional": {"densities", "models"},
     "evaluation": {"objectives", "runtime"},
     "checkpoints": {"runtime"},
     "training": {"checkpoints", "runtime", "schedules"},

@@ -126,6 +126,38 @@ def log_px(model, images: Tensor, *condition: Tensor, n_samples: int, prepare: C
 
 
 @torch.no_grad()
+def class_posterior(model, images: Tensor, num_classes: int, *, n_samples: int, prepare: Callable[[Tensor], Tensor],
+                    log_prior_y: Tensor | None = None, memory: int = DEFAULT_MEMORY, seed: int = 0) -> Tensor:
+    """log q(y|x), Bayes' rule with L_K in the place of log p(x|y): a conditional model as a classifier.
+
+    Every class sees the same binarization and the same noise, so that the classes differ by the model alone.
+
+    Args:
+        model: a conditional model over the labels 0 … num_classes − 1.
+        images, prepare, n_samples, memory, seed: as `log_px`.
+        num_classes: C.
+        log_prior_y: (C,) log p(y); all classes alike if None.
+
+    Returns:
+        (N, C) nats; exp of a row sums to 1, and its argmax is the predicted class.
+
+    Raises:
+        ValueError: as `log_px`; or if log_prior_y does not hold one number for each class.
+
+    Source: Bayes' rule; derived in notebooks/11.
+    """
+    if log_prior_y is None:
+        log_prior_y = torch.zeros(num_classes)
+    if log_prior_y.shape != (num_classes,):
+        raise ValueError(f"log_prior_y must have shape ({num_classes},), got {tuple(log_prior_y.shape)}")
+    bounds = []
+    for y in range(num_classes):
+        labels = torch.full((len(images),), y, device=images.device)
+        bounds.append(log_px(model, images, labels, n_samples=n_samples, prepare=prepare, memory=memory, seed=seed).log_px)
+    return torch.log_softmax(torch.stack(bounds, 1) + log_prior_y.cpu().double(), 1)      # (N, C)
+
+
+@torch.no_grad()
 def active_units(model, images: Tensor, *condition: Tensor, prepare: Callable[[Tensor], Tensor],
                  threshold: float = 0.01) -> Tensor:
     """Which latent dimensions the encoder uses: Var_x(μ_j(x)) > threshold.

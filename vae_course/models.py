@@ -30,7 +30,7 @@ def mlp(sizes: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU) -> 
 
 
 class GaussianEncoder(nn.Module):
-    """x → (mu, logvar) of q(z|x): shared features, then one linear layer for each of the two."""
+    """x → (mu, logvar) of q(z|x), or (x, c) → those of q(z|x, c): shared features, then one linear layer for each."""
 
     def __init__(self, features: nn.Module, feature_dim: int, latent_dim: int):
         super().__init__()
@@ -39,8 +39,8 @@ class GaussianEncoder(nn.Module):
         self.to_logvar = nn.Linear(feature_dim, latent_dim)
         self.latent_dim = latent_dim
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        h = self.features(x)                        # (B, feature_dim)
+    def forward(self, x: Tensor, *condition: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.features(x, *condition)            # (B, feature_dim)
         return self.to_mu(h), self.to_logvar(h)     # (B, Z), (B, Z)
 
 
@@ -136,23 +136,19 @@ class VAE(nn.Module):
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """mu and logvar of q(z|x), (B, Z) each, for images x (B, *input_shape) in [0, 1]."""
-        check_float(x=x)
-        if x.shape[1:] != self.input_shape or x.ndim != 1 + len(self.input_shape):
-            raise ValueError(f"x must have shape (B, {', '.join(map(str, self.input_shape))}), got {tuple(x.shape)}")
+        self._check_input(x)
         mu, logvar = self.encoder(x)
         return mu.float(), logvar.float()  # float32 also under autocast: the KL is a difference of large terms
 
     def decode(self, z: Tensor) -> Tensor:
         """recon (B, *input_shape) for z (B, Z): logits for a Bernoulli likelihood, means for a Gaussian one."""
-        check_float(z=z)
-        if z.ndim != 2 or z.shape[1] != self.latent_dim:
-            raise ValueError(f"z must have shape (B, {self.latent_dim}), got {tuple(z.shape)}")
+        self._check_code(z)
         return self.decoder(z).float()
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor, *condition: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """recon, mu, logvar for images x: encode, draw z by reparameterization, decode."""
-        mu, logvar = self.encode(x)
-        return self.decode(reparameterize(mu, logvar)), mu, logvar
+        mu, logvar = self.encode(x, *condition)
+        return self.decode(reparameterize(mu, logvar), *condition), mu, logvar
 
     def kl(self, mu: Tensor, logvar: Tensor) -> Tensor:
         """KL(q(z|x) || p(z)): (B,) nats."""
@@ -169,12 +165,12 @@ class VAE(nn.Module):
         return self.likelihood.mean(self.decode(z.to(next(self.parameters()).device)))
 
     @torch.no_grad()
-    def reconstruct(self, x: Tensor) -> Tensor:
+    def reconstruct(self, x: Tensor, *condition: Tensor) -> Tensor:
         """Decoder means (B, *input_shape) at the posterior means of the images x: no noise."""
-        return self.likelihood.mean(self.decode(self.encode(x)[0]))
+        return self.likelihood.mean(self.decode(self.encode(x, *condition)[0], *condition))
 
     @torch.no_grad()
-    def posterior(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def posterior(self, image: np.ndarray, *condition: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """mu (Z,) and sigma (Z,) of q(z|x) for one image (H, W) in [0, 1], as NumPy: what an explorer shows.
 
         Raises:
@@ -184,11 +180,11 @@ class VAE(nn.Module):
         if x.shape != self.input_shape[-2:]:
             raise ValueError(f"image must have shape {self.input_shape[-2:]}, got {tuple(x.shape)}")
         device = next(self.parameters()).device
-        mu, logvar = self.encode(x.reshape(1, *self.input_shape).to(device))
+        mu, logvar = self.encode(x.reshape(1, *self.input_shape).to(device), *condition)
         return mu[0].cpu().numpy(), torch.exp(0.5 * logvar[0]).cpu().numpy()
 
     @torch.no_grad()
-    def picture(self, z: Sequence[float]) -> np.ndarray:
+    def picture(self, z: Sequence[float], *condition: Tensor) -> np.ndarray:
         """The decoder's mean picture (H, W) of one code z (Z,), as NumPy in [0, 1]: what an explorer shows.
 
         Raises:
@@ -197,8 +193,18 @@ class VAE(nn.Module):
         z = torch.as_tensor(np.asarray(z), dtype=torch.float32)
         if z.shape != (self.latent_dim,):
             raise ValueError(f"z must have shape ({self.latent_dim},), got {tuple(z.shape)}")
-        mean = self.likelihood.mean(self.decode(z.unsqueeze(0).to(next(self.parameters()).device)))
+        mean = self.likelihood.mean(self.decode(z.unsqueeze(0).to(next(self.parameters()).device), *condition))
         return mean.reshape(mean.shape[-2:]).clamp(0, 1).cpu().numpy()
+
+    def _check_input(self, x: Tensor) -> None:
+        check_float(x=x)
+        if x.shape[1:] != self.input_shape or x.ndim != 1 + len(self.input_shape):
+            raise ValueError(f"x must have shape (B, {', '.join(map(str, self.input_shape))}), got {tuple(x.shape)}")
+
+    def _check_code(self, z: Tensor) -> None:
+        check_float(z=z)
+        if z.ndim != 2 or z.shape[1] != self.latent_dim:
+            raise ValueError(f"z must have shape (B, {self.latent_dim}), got {tuple(z.shape)}")
 
 
 def reference_vae(latent_dim: int = 20, hidden_dim: int = 400, activation: Callable[[], nn.Module] = nn.ReLU,
@@ -220,16 +226,16 @@ def reference_vae(latent_dim: int = 20, hidden_dim: int = 400, activation: Calla
                               hidden_dim, latent_dim)
     decoder = nn.Sequential(mlp([latent_dim, hidden_dim, 784], activation), nn.Unflatten(1, (1, 28, 28)))
     model = VAE(encoder, decoder, likelihood)
-    if mean_image is not None and isinstance(likelihood, GaussianLikelihood):
-        raise ValueError("mean_image sets logits, and the output of a Gaussian decoder is a mean: leave mean_image out")
     if mean_image is not None:
-        start_at_mean_image(decoder[0][-1], mean_image)
+        start_at_mean_image(decoder[0][-1], mean_image, likelihood)
     return model
 
 
 @torch.no_grad()
-def start_at_mean_image(output_layer: nn.Linear, mean_image: Tensor) -> None:
+def start_at_mean_image(output_layer: nn.Linear, mean_image: Tensor, likelihood: nn.Module | None = None) -> None:
     """Set the layer's bias to log(p/(1−p)) of the mean image's pixels p, kept within [0.001, 0.999]."""
+    if isinstance(likelihood, GaussianLikelihood):
+        raise ValueError("mean_image sets logits, and the output of a Gaussian decoder is a mean: leave mean_image out")
     check_float(mean_image=mean_image)
     if mean_image.numel() != output_layer.bias.numel():
         raise ValueError(f"mean_image must have {output_layer.bias.numel()} pixels, got {tuple(mean_image.shape)}")
