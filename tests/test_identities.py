@@ -33,6 +33,7 @@ q_z, p_z = N(z, mu, sigma ** 2), N(z, 0, 1)
 KL = (mu ** 2 + sigma ** 2 - 1 - sp.log(sigma ** 2)) / 2
 post_mean, post_var = w * (x - m) / (w ** 2 + tau ** 2), tau ** 2 / (w ** 2 + tau ** 2)
 elbo = over_line(q_z * sp.log(N(x, w * z + m, tau ** 2) * p_z / q_z))
+elbo_given_y = over_line(q_z * sp.log(N(x, w * z + m, tau ** 2))) - kl(q_z, N(z, c, 1))      # p(z|y) = N(c, 1)
 score = (z - mu) / sigma ** 2
 Pk, Qk = (sp.exp(-r * Delta * k) * (1 - sp.exp(-r * Delta)) for r in (a, b))
 binned_kl = ((b - a) * Delta * sp.exp(-a * Delta) / (1 - sp.exp(-a * Delta))
@@ -116,6 +117,9 @@ EQUALITIES = {
         sp.Integral((sp.cos(s) * z + sp.sin(s) * x) ** 2 * p_z * N(x, 0, 1), (z, -oo, oo), (x, -oo, oo)), 1, R(1, 2)),
     "10 the best weight": (sp.diff(-beta * sp.log(beta * T + u) / 2 - S * beta / (2 * (beta * T + u)), u).subs(u, S - beta * T),
                            0, 1),
+    "11 conditional ELBO + KL = log p(x|y)": (
+        elbo_given_y + kl(q_z, N(z, (w * (x - m) + tau ** 2 * c) / (w ** 2 + tau ** 2), post_var)),
+        sp.log(N(x, w * c + m, w ** 2 + tau ** 2)), sp.log(N(x, m, w ** 2 + tau ** 2))),
     "11 KL to a shifted prior": (kl(q_z, N(z, m, 1)), ((mu - m) ** 2 + sigma ** 2 - 1 - sp.log(sigma ** 2)) / 2, KL),
     "11 Bayes over labels": (A * N(x, 1, 1) / (A * N(x, 1, 1) + B * N(x, -1, 1)), 1 / (1 + B / A * sp.exp(-2 * x)),
                              1 / (1 + B / A * sp.exp(2 * x))),
@@ -152,6 +156,8 @@ BOUNDS = {
         -A / (A + B) * sp.log(A / (A + B)) - B / (A + B) * sp.log(B / (A + B))),
     "07 best Gaussian variance is a maximum": (-n * sp.log(T) / 2 - S / (2 * T), "<=", -n * sp.log(S / n) / 2 - n / 2),
     "10 the best weight is a maximum": (-sp.log(beta * T + u) / 2 - S / (2 * (beta * T + u)), "<=", -sp.log(S) / 2 - R(1, 2)),
+    "11 conditional ELBO ≤ log p(x|y)": (elbo_given_y, "<=", sp.log(N(x, w * c + m, w ** 2 + tau ** 2))),
+    "11 a label is worth at most −log p(y)": (sp.log(C / (A / (A + B) * C + D)), "<=", -sp.log(A / (A + B))),
     "11 the class mean is the best m": ((A * (mu - m) ** 2 + B * (x - m) ** 2) / (A + B), ">=",
                                         (A * (mu - (A * mu + B * x) / (A + B)) ** 2
                                          + B * (x - (A * mu + B * x) / (A + B)) ** 2) / (A + B)),
