@@ -4,9 +4,9 @@
     python benchmarks/explorer_latency.py --no-browser   # the kernel's side alone
 
 All explorers look at the VAE 784–400–20–400–784 after one epoch; the pad at one with two latent
-dimensions. Kernel side is the time in which a moved control becomes a new picture and new words: decoding, drawing and PNG,
-without the messages to the browser. Browser-to-browser is the time from a pointer event on the pad to the new picture in the
-page, through a real JupyterLab.
+dimensions, the two of styles at the CVAE of the same widths. Kernel side is the time in which a moved control becomes a new
+picture and new words: decoding, drawing and PNG, without the messages to the browser. Browser-to-browser is the time from a
+pointer event on the pad to the new picture in the page, through a real JupyterLab.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from vae_course import data, models, objectives, runtime, training, widgets
+from vae_course import conditional, data, models, objectives, runtime, training, widgets
 
 ROOT = Path(__file__).resolve().parents[1]
 FRAMES, WARM_UP = 300, 20
@@ -74,6 +74,20 @@ def explorers(vae: models.VAE, flat: models.VAE, mnist: data.ImageData) -> dict[
     }
 
 
+def style_explorers(mnist: data.ImageData) -> dict[str, widgets.Explorer]:
+    """The explorers of a conditional model, by name, around the reference CVAE after one epoch."""
+    torch.manual_seed(0)
+    cvae = conditional.reference_cvae(activation=nn.SiLU, mean_image=data.grey(mnist.train.images).mean(0))
+    cvae = cvae.to(mnist.train.images.device)
+    training.fit(cvae, objectives.negative_elbo, (mnist.train.images, mnist.train.labels),
+                 epochs=max(1, 60_000 // len(mnist.train)), prepare=data.grey, seed=0, progress=False)
+    images, labels = mnist.test.images[:2000], mnist.test.labels[:2000]
+    with torch.no_grad():
+        codes = cvae.encode(data.grey(images), labels)[0]
+    return {"style_pad": widgets.style_pad(cvae.picture, codes, labels),
+            "style_mix": widgets.style_mix(cvae.picture, codes, images, labels)}
+
+
 # ---------------------------------------------------------------- the kernel's side
 
 def frame_times(explorer: widgets.Explorer) -> np.ndarray:
@@ -101,7 +115,7 @@ def kernel_side() -> dict[str, float]:
     flat, _ = trained(2)
     print(f"\n{'kernel side, ms a frame':24}{'median':>9}{'95 %':>9}")
     medians = {}
-    for name, explorer in explorers(vae, flat, mnist).items():
+    for name, explorer in {**explorers(vae, flat, mnist), **style_explorers(mnist)}.items():
         if isinstance(explorer, widgets.Notice):
             sys.exit(f"{name}: {explorer.message}")
         times = frame_times(explorer)

@@ -6,13 +6,24 @@ import io
 import sys
 import threading
 
+import ipywidgets
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from vae_course import models
-from vae_course.widgets import Explorer, Notice, axis_sliders, interpolation, latent_pad, latent_sliders, posterior_view
+from vae_course import conditional, models
+from vae_course.widgets import (
+    Explorer,
+    Notice,
+    axis_sliders,
+    interpolation,
+    latent_pad,
+    latent_sliders,
+    posterior_view,
+    style_mix,
+    style_pad,
+)
 from vae_course.widgets.figures import Bars, KeptFigure
 from vae_course.widgets.pictures import Nearest, like_mnist
 
@@ -25,6 +36,13 @@ def picture(z: np.ndarray) -> np.ndarray:
     """28 × 28 pixels, of which column k shows z[k]."""
     image = np.zeros((28, 28))
     image[:, :] = 1 / (1 + np.exp(-np.resize(z, 28)))
+    return image
+
+
+def ask(z: np.ndarray, y: int) -> np.ndarray:
+    """That picture, with two rows of ones at a height that tells the class."""
+    image = picture(z)
+    image[2 * y:2 * y + 2] = 1
     return image
 
 
@@ -43,11 +61,17 @@ EXPLORERS = {
     "interpolation": lambda: interpolation(picture, codes(5), IMAGES, LABELS),
     "posterior": lambda: posterior_view(posterior, picture, IMAGES, LABELS),
     "latent-sliders": lambda: latent_sliders(picture, 5, [0, 3]),
+    "style-pad": lambda: style_pad(ask, codes(5), LABELS),
+    "style-pad of two": lambda: style_pad(ask, codes(2), LABELS),
+    "style-mix": lambda: style_mix(ask, codes(5), IMAGES, LABELS),
 }
 every_explorer = pytest.mark.parametrize("make", EXPLORERS.values(), ids=EXPLORERS)
 
 
 def move(control, up: bool = True) -> None:
+    if isinstance(control, ipywidgets.Dropdown):
+        control.index = int(up)
+        return
     steps = 1 if isinstance(control.value, int) else 30 * control.step
     control.value += steps if up else -steps
 
@@ -61,10 +85,10 @@ def test_each_control_moves_the_picture_and_the_words_and_moving_back_restores_t
     box = make()
     start = box.image.value, box.state.value
     for control in box.controls.values():
-        move(control, up=control.value < control.max)
-        assert box.image.value != start[0] and box.state.value
-        move(control, up=control.value < control.max and control.value <= 0)
-        control.value = {"image B": 1, "t": 0.5}.get(control.description, 0)
+        first = control.value
+        move(control, up=control.value < getattr(control, "max", np.inf))
+        assert box.image.value != start[0] and box.state.value not in ("", start[1])
+        control.value = first
         assert (box.image.value, box.state.value) == start
 
 
@@ -191,6 +215,13 @@ def test_without_anywidget_core_controls_do_the_work(without_anywidget):
     pad.buttons["back to z = 0"].click()
     assert pad.image.value == start
     pad.ground.value = "manifold"
+    styles = without_anywidget.style_pad(ask, codes(4), LABELS)
+    start = styles.image.value
+    styles.controls["axis 1"].value, styles.controls["digit"].value = 0.5, 3
+    assert styles.pad is None and styles.image.value != start
+    assert styles.state.value.startswith("digit 3 in the style (0.50, 0.00)")
+    styles.buttons["back to the mean"].click()
+    assert styles.controls["axis 1"].value == 0 and styles.state.value.startswith("digit 3 in the style (0.00, 0.00)")
     view = without_anywidget.posterior_view(posterior, picture, IMAGES)
     view.controls["image"].value = 3
     assert view.state.value.startswith("image 3")
@@ -318,6 +349,116 @@ def test_bars_are_where_the_axes_say():
     assert at(1, -3.5) == Bars.CHOSEN and at(1, 1) == 255
 
 
+# ---------------------------------------------------------------- styles of a conditional model
+
+def tiles(png: bytes, top: int, left: int, n: int, scale: int, side: int = 28) -> list[np.ndarray]:
+    """n pictures side by side, with a gap of 8 pixels, that were made `scale` times as large; bytes."""
+    pixels, width = np.asarray(Image.open(io.BytesIO(png)))[top:top + scale * side:scale], scale * side
+    return [pixels[:, start:start + width:scale] for start in range(left, left + n * (width + 8), width + 8)]
+
+
+def as_bytes(image: np.ndarray) -> np.ndarray:
+    return np.round(255 * image)
+
+
+def test_style_pad_asks_for_each_class_once_at_the_code_of_the_point():
+    asked = []
+    box = style_pad(lambda z, y: (asked.append((z.tolist(), y)), ask(z, y))[1], codes(2), LABELS)
+    asked.clear()
+    assert say(box.pad, {"x": 1.25, "y": -0.5}) == ANSWER
+    assert asked == [([1.25, -0.5], y) for y in range(10)] and type(asked[0][1]) is int
+    assert box.state.value == "digit 0 at z = (1.25, −0.50)" and box.pad.quantity == "z"
+
+
+def test_style_pad_of_many_dimensions_lies_in_the_plane_of_the_widest_axes():
+    many, asked = codes(5) + np.arange(5), []
+    box = style_pad(lambda z, y: (asked.append(z), ask(z, y))[1], many, LABELS)
+    np.testing.assert_allclose(asked[-1], many.mean(axis=0))
+    box.move_to(1.5, -2.0)
+    _, singular, directions = np.linalg.svd(many - many.mean(axis=0))
+    along = directions[:2] @ (asked[-1] - many.mean(axis=0)) / (singular[:2] / np.sqrt(len(many) - 1))
+    np.testing.assert_allclose(np.abs(along), [1.5, 2.0])  # the sign of an axis is a convention
+    np.testing.assert_allclose(directions[2:] @ (asked[-1] - many.mean(axis=0)), 0, atol=1e-12)
+    assert box.state.value.startswith("digit 0 in the style (1.50, −2.00), in standard deviations")
+    assert box.pad.quantity == "style"
+
+
+def test_style_pad_shows_the_digit_asked_for_and_below_it_all_in_the_same_style():
+    box = style_pad(ask, codes(2), LABELS)
+    box.controls["digit"].value = 7
+    box.move_to(0.4, -1.1)
+    z, width = np.array([0.4, -1.1]), 10 * (2 * 28 + 8) - 8
+    [large] = tiles(box.image.value, 18, (width - 280) // 2, 1, 10)
+    np.testing.assert_array_equal(large, as_bytes(ask(z, 7)))
+    row = tiles(box.image.value, 18 + 280 + 8 + 18, 0, 10, 2)
+    for y, tile in enumerate(row):
+        np.testing.assert_array_equal(tile, as_bytes(ask(z, y)))
+
+
+def test_the_menu_has_the_classes_that_occur_and_keeps_its_choice():
+    box = style_pad(ask, codes(2), torch.tensor(LABELS % 3 * 4 + 1))
+    assert box.controls["digit"].options == (("1", 1), ("5", 5), ("9", 9))
+    box.controls["digit"].value = 5
+    say(box.pad, {"x": 0.5, "y": 0.0})
+    assert box.state.value == "digit 5 at z = (0.50, 0.00)" and box.pad.position == [0.5, 0.0]
+    box.buttons["back to z = 0"].click()
+    assert box.state.value == "digit 5 at z = (0.00, 0.00)"
+
+
+def test_more_than_ten_classes_go_on_in_another_row():
+    box = style_pad(ask, codes(2), np.arange(40) % 13)
+    assert size(box.image.value) == (10 * (2 * 28 + 8) - 8, 18 + 280 + 2 * (8 + 18 + 2 * 28))
+
+
+def test_style_mix_draws_the_mixed_code_between_its_two_images():
+    many = codes(5)
+    box = style_mix(ask, many, (255 * IMAGES).astype(np.uint8)[:, None], LABELS)
+    for control, value in (("A", 7), ("B", 12), ("t", 0.25), ("digit", 4)):
+        box.controls[control].value = value
+    assert box.state.value == ("t = 0.25 of the way from A, digit 7, to B, digit 2; the mixed style drawn as digit 4")
+    z, width = 0.75 * many[7] + 0.25 * many[12], 10 * (2 * 28 + 8) - 8
+    a, mixed, b = tiles(box.image.value, 18, (width - (3 * (6 * 28 + 8) - 8)) // 2, 3, 6)
+    np.testing.assert_array_equal(a, (255 * IMAGES[7]).astype(np.uint8))
+    np.testing.assert_array_equal(mixed, as_bytes(ask(z, 4)))
+    np.testing.assert_array_equal(b, (255 * IMAGES[12]).astype(np.uint8))
+    for y, tile in enumerate(tiles(box.image.value, 18 + 6 * 28 + 8 + 18, 0, 10, 2)):
+        np.testing.assert_array_equal(tile, as_bytes(ask(z, y)))
+
+
+def test_a_decoder_that_ignores_the_class_can_be_looked_at():
+    box = style_pad(lambda z, y: picture(z), codes(2), LABELS)
+    row = tiles(box.image.value, 18 + 280 + 8 + 18, 0, 10, 2)
+    assert isinstance(box, Explorer) and all(np.array_equal(tile, row[0]) for tile in row)
+
+
+def test_codes_on_a_line_still_have_a_plane():
+    line = np.outer(np.linspace(-2, 2, 40), np.ones(4))
+    box = style_pad(ask, line, LABELS)
+    box.move_to(1.0, 1.0)
+    assert "Error" not in box.state.value and box.state.value.startswith("digit 0 in the style (1.00, 1.00)")
+
+
+@pytest.mark.parametrize("name", ["style-pad", "style-mix"])
+def test_a_move_makes_no_new_figure(name, monkeypatch):
+    box = EXPLORERS[name]()
+    monkeypatch.setattr("vae_course.widgets.pad.Figure", None)
+    for control in box.controls.values():
+        move(control)
+    assert "Error" not in box.state.value
+
+
+def test_a_conditional_model_fits():
+    torch.manual_seed(0)
+    cvae = conditional.reference_cvae(latent_dim=3)
+    for layer in cvae.decoder.net[0]:
+        if isinstance(layer, torch.nn.Linear):
+            layer.weight.data *= 4  # so that its pictures vary without training
+    box = style_pad(cvae.picture, 2 * codes(3), LABELS)
+    start = box.image.value
+    box.controls["digit"].value = 6
+    assert isinstance(box, Explorer) and box.image.value != start and "Error" not in box.state.value
+
+
 # ---------------------------------------------------------------- bad input: words in the explorer's place
 
 UNTRAINED = models.reference_vae(latent_dim=2)
@@ -339,6 +480,24 @@ BAD = {
     "images of another size": (lambda: posterior_view(UNTRAINED.posterior, picture, np.zeros((3, 30, 30))), "does not take"),
     "labels for others": (lambda: latent_pad(picture, codes(2), LABELS[:5]), "give one for each"),
     "diverged codes": (lambda: latent_pad(picture, np.full((5, 2), np.nan)), "learning_rate"),
+    "an untrained conditional model": (
+        lambda: style_pad(conditional.reference_cvae().picture, codes(20), LABELS), "not trained"),
+    "styles without effect": (lambda: style_mix(lambda z, y: ask(0 * z, y), codes(5), IMAGES, LABELS), "have collapsed"),
+    "a model that cannot be asked": (lambda: style_pad(UNTRAINED.picture, codes(2), LABELS), "a plain VAE cannot be asked"),
+    "a function without a class": (lambda: style_mix(picture, codes(5), IMAGES, LABELS), "e.g. cvae.picture"),
+    "styles of another model": (
+        lambda: style_pad(conditional.reference_cvae(latent_dim=3).picture, codes(4), LABELS), "codes of 4 numbers"),
+    "classes of another model": (
+        lambda: style_pad(conditional.reference_cvae(num_classes=4, latent_dim=4).picture, codes(4), LABELS),
+        "the labels that it was trained with"),
+    "no codes of styles": (lambda: style_pad(ask, np.zeros((0, 20)), LABELS[:0]), "Encode a data set first"),
+    "a plane of one": (lambda: style_pad(ask, codes(1), LABELS), "widgets.style_mix"),
+    "no images to mix": (lambda: style_mix(ask, codes(5), IMAGES[:0], LABELS), "The data set is empty"),
+    "styles of other images": (lambda: style_mix(ask, codes(5), IMAGES[:7], LABELS), "40 codes and 7 images"),
+    "images of another size to mix": (lambda: style_mix(ask, codes(5), IMAGES[:, 1:], LABELS), "(27, 28) pixels"),
+    "classes for others": (lambda: style_pad(ask, codes(2), LABELS[:5]), "give one for each"),
+    "one-hot classes": (lambda: style_mix(ask, codes(5), IMAGES, np.eye(10)[LABELS]), "give one for each"),
+    "classes that are no whole numbers": (lambda: style_pad(ask, codes(2), LABELS / 2), "whole numbers"),
     "a decoder that fails": (lambda: latent_pad(lambda z: 1 / 0, codes(2)), "ZeroDivisionError"),
 }
 

@@ -5,11 +5,13 @@ import re
 import pytest
 from views import Explorer, Frame, Slider, numbers
 
+PADS = {"pad", "style-pad"}  # kinds with a pad
+
 
 def try_everything(explorer: Explorer, without_effect: set[str] = frozenset()) -> None:
     """Move every control of the explorer by keyboard and by pointer, and back; the first frame returns each time."""
     start = explorer.frame()
-    if explorer.kind == "pad" and explorer.pad.element.is_visible():
+    if explorer.kind in PADS and explorer.pad.element.is_visible():
         move_pad(explorer)
     for slider in explorer.sliders():
         by_keyboard(explorer, slider, slider.name not in without_effect)
@@ -29,14 +31,27 @@ def agrees(explorer: Explorer, slider: Slider, first: Frame, words: str) -> bool
         if explorer.kind == "latent-sliders" and numbers(first.words)[0] == 0:
             return numbers(words)[0] == pytest.approx(abs(slider.value()), abs=0.0051)
         return words != first.words
-    if explorer.kind == "pad":
-        at = {"z[0]": 0, "z[1]": 1}[slider.name]
-        return re.search(r"\((.*?), (.*?)\)", words.replace("−", "-"))[at + 1] == f"{slider.value():.2f}"
-    if explorer.kind == "interpolation" and slider.name == "t":
+    if explorer.kind in PADS:
+        at = {"z[0]": 0, "z[1]": 1, "axis 1": 0, "axis 2": 1}[slider.name]
+        return place(words)[at] == pytest.approx(slider.value(), abs=0.0051)
+    if explorer.kind in ("interpolation", "style-mix") and slider.name == "t":
         return words.startswith(f"t = {slider.value():.2f}")
     if explorer.kind == "posterior":
         return bool(re.search(rf"{slider.name} {slider.value():.0f}\b", words))
     return words != first.words  # the words are the chapter's own
+
+
+def place(words: str) -> list[float]:
+    """The position in words: the numbers in brackets."""
+    found = re.search(r"\(.*?\)", words)
+    return numbers(found[0]) if found else []
+
+
+def names_choice(explorer: Explorer, menu, words: str) -> bool:
+    """Whether the words of a style explorer say the digit that its menu asks for; other explorers word it freely."""
+    digit = menu.locator("option:checked").inner_text()
+    told = {"style-pad": rf"^digit {digit} ", "style-mix": rf"drawn as digit {digit}$"}
+    return bool(re.search(told.get(explorer.kind, ""), words))
 
 
 def readout_agrees(slider: Slider) -> bool:
@@ -95,7 +110,8 @@ def choose_and_return(explorer: Explorer, menu) -> None:
                      (lambda: menu.select_option(index=1), lambda: menu.select_option(index=0)),
                      (lambda: menu.select_option(index=n - 1), lambda: menu.select_option(index=0))):
         go()
-        explorer.wait_for(lambda frame: frame.picture != first.picture, "another picture for another entry of the menu")
+        explorer.wait_for(lambda frame: frame.picture != first.picture and names_choice(explorer, menu, frame.words),
+                          "another picture for another entry of the menu, and words that name it")
         back()
         explorer.wait_for_return(first)
 
@@ -105,10 +121,10 @@ def choose_and_return(explorer: Explorer, menu) -> None:
 def move_pad(explorer: Explorer) -> None:
     """By arrow keys, with Shift, and Home; then by the pointer, and the button that goes back."""
     pad, first = explorer.pad, explorer.frame()
-    assert numbers(pad.says()) == numbers(first.words)
+    assert place(pad.says()) == place(first.words)
     for key, right, up in (("ArrowRight", 1, 0), ("Shift+ArrowUp", 0, 10), ("ArrowLeft", -1, 0),
                            ("Shift+ArrowDown", 0, -10)):
-        x, y = numbers(pad.says())
+        x, y = place(pad.says())
         pad.press(key)
         wait_for_pad(explorer, None, (x + 0.1 * right, y + 0.1 * up))
     explorer.wait_for_return(first)
@@ -122,16 +138,16 @@ def move_pad(explorer: Explorer) -> None:
     wait_for_pad(explorer, first)
     assert pad.marker() == pytest.approx(away, abs=2)
     pad.drag(away, home)
-    explorer.wait_for(lambda frame: numbers(frame.words) == pytest.approx(numbers(first.words), abs=0.02), "back by pointer")
-    explorer.press_button("back to z = 0")
+    explorer.wait_for(lambda frame: place(frame.words) == pytest.approx(place(first.words), abs=0.02), "back by pointer")
+    explorer.press_button(explorer.element.get_by_role("button", name=re.compile("^back to")).inner_text())
     explorer.wait_for_return(first)
 
 
 def wait_for_pad(explorer: Explorer, first: Frame | None, position: tuple[float, float] | None = None) -> None:
     """The picture is another one, and words, pad and `position` agree."""
     def holds(frame: Frame) -> bool:
-        there = position is None or numbers(frame.words) == pytest.approx(position, abs=0.0051)
-        together = numbers(frame.words) == numbers(explorer.pad.says())
+        there = position is None or place(frame.words) == pytest.approx(position, abs=0.0051)
+        together = place(frame.words) == place(explorer.pad.says())
         return there and together and (first is None or frame.picture != first.picture)
     explorer.wait_for(holds, f"pad, words and picture agree{f' at {position}' if position else ''}")
 

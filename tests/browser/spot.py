@@ -14,6 +14,11 @@ def picture(z):
     width = 0.3 * np.exp(0.3 * np.sum(z[2:]))
     return np.exp(-((columns - right)**2 + (1 - rows - up)**2) / width**2)
 
+def ask(z, y):
+    image = picture(z)
+    image[26:, 2 * y:2 * y + 2] = 1
+    return image
+
 def posterior(image):
     weights = image / (image.sum() + 1e-9)
     place = np.clip([(weights * columns).sum(), (weights * (1 - rows)).sum()], 0.05, 0.95)
@@ -36,6 +41,8 @@ CALLS = {  # kind of explorer → the cell that makes it
     "axes": "widgets.axis_sliders(picture, codes, images, axes=3)",
     "interpolation": "widgets.interpolation(picture, codes, images, labels)",
     "posterior": "widgets.posterior_view(posterior, picture, images, labels)",
+    "style-pad": "widgets.style_pad(ask, codes, labels)",
+    "style-mix": "widgets.style_mix(ask, codes, images, labels)",
 }
 
 

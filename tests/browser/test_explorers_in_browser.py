@@ -98,7 +98,7 @@ def test_restart_and_run_all_twice(notebook):
         explorers = notebook.explorers()
         assert [explorer.frame() for explorer in explorers] == first and not notebook.broken_widgets()
         for explorer in explorers:
-            if explorer.kind == "pad":
+            if explorer.kind in moves.PADS:
                 moves.move_pad(explorer)
             else:
                 moves.by_keyboard(explorer, explorer.sliders()[0])
@@ -152,6 +152,32 @@ def test_an_error_is_shown_in_the_explorer_and_passes(notebook):
     explorer.wait_for_return(first)
 
 
+def test_style_pad_keeps_the_digit_and_says_what_it_moves(notebook):
+    [explorer] = open_and_run(notebook, "widgets.style_pad(ask, codes[:, :2], labels)")
+    area = notebook.page.get_by_role("slider", name=re.compile("^latent pad: arrow keys move z,"))
+    area.wait_for()
+    [menu] = explorer.menus()
+    menu.focus()
+    notebook.page.keyboard.press("End")
+    explorer.wait_for(lambda frame: frame.words == "digit 9 at z = (0.00, 0.00)", "the last digit")
+    area.focus()
+    notebook.page.keyboard.press("Shift+ArrowUp")
+    explorer.wait_for(lambda frame: frame.words == "digit 9 at z = (0.00, 1.00)", "the same digit at another place")
+    assert explorer.pad.says() == "z = (0.00, 1.00)" and names(menu) == "digit"
+
+
+def names(control) -> str:
+    """What a screen reader calls a form's control."""
+    return control.evaluate("control => control.labels[0]?.innerText ?? control.getAttribute('aria-label')")
+
+
+def test_style_pad_without_anywidget(notebook):
+    [explorer] = open_and_run(notebook, spot.CALLS["style-pad"], first="import sys\nsys.modules['anywidget'] = None\n")
+    assert not explorer.pad.element.count() and [slider.name for slider in explorer.sliders()] == ["axis 1", "axis 2"]
+    notebook.screenshot("explorer-style-pad-stand-in", explorer.element)
+    moves.try_everything(explorer)
+
+
 def stand_ins_work(explorer) -> None:
     """Two sliders move the point where there is no pad."""
     assert not (explorer.pad.element.count() and explorer.pad.element.is_visible())
@@ -188,8 +214,10 @@ def test_sliders_stand_in_where_the_front_end_does_not_answer(notebook):
     ("widgets.interpolation(picture, codes[:0], images[:0])", "Encode a data set"),
     ("widgets.interpolation(picture, codes, images[:7])", "same images"),
     ("widgets.posterior_view(posterior, picture, images[:0])", "load_mnist"),
+    ("widgets.style_pad(picture, codes, labels)", "conditional VAE"),
+    ("widgets.style_mix(ask, codes, images, labels[:7])", "one for each"),
 ], ids=["pad-untrained", "sliders-untrained", "axes-size", "pad-size", "interpolation-empty", "interpolation-fewer",
-        "posterior-empty"])
+        "posterior-empty", "style-pad-plain", "style-mix-labels"])
 def test_bad_input_gets_words_that_say_what_to_do(notebook, call, advice):
     assert open_and_run(notebook, call) == []
     notice = notebook.page.locator('.jp-OutputArea-output [role="alert"]')

@@ -72,7 +72,7 @@ class Explorer:
 
     @property
     def kind(self) -> str:
-        """latent-sliders, figure, pad, axes, interpolation or posterior."""
+        """latent-sliders, figure, pad, axes, interpolation, posterior, style-pad or style-mix."""
         classes = self.element.get_attribute("class").split()
         return next(name for name in classes if name.startswith("vae-") and name != "vae-explorer").removeprefix("vae-")
 

@@ -1,35 +1,16 @@
-"""Explorers of the latent space: sliders for single dimensions, a pad for two, sliders for principal axes."""
+"""Explorers of the latent space: sliders for single dimensions, and for principal axes."""
 
 from collections.abc import Callable, Sequence
 
 import ipywidgets
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from vae_course import latent, plots
 from vae_course.widgets import pictures
-from vae_course.widgets.explorer import (
-    PROBES,
-    CannotExplore,
-    Explorer,
-    as_array,
-    check_codes,
-    check_images,
-    check_pictures,
-    explained,
-)
-
-try:
-    from vae_course.widgets.front_end import Pad
-except ImportError:  # anywidget is missing: core sliders stand in for the pad
-    Pad = None
+from vae_course.widgets.explorer import PROBES, Explorer, as_array, check_codes, check_images, check_pictures, explained
 
 PICTURE_SCALE = 8    # a 28×28 digit becomes 224 pixels wide
 SCALE_OF_TWO = 6     # where two stand side by side
-MAP_INCHES = 4.0
-MAP_FRAME = [0.13, 0.02, 0.85, 0.85]  # left, top, width, height of the axes in the map
-MANIFOLD_SIDE = 20   # decoded codes along a side of the map
 
 Picture = Callable[[np.ndarray], np.ndarray]
 
@@ -89,125 +70,6 @@ def _beside_the_picture(explorer: Explorer) -> None:
     buttons = ipywidgets.HBox([*explorer.buttons.values()])
     explorer.children = (ipywidgets.HBox([ipywidgets.VBox([*explorer.controls.values(), buttons]), explorer.image]),
                          explorer.state)
-
-
-# ---------------------------------------------------------------- two dimensions: the pad
-
-@explained
-def latent_pad(picture: Picture, codes, labels=None) -> Explorer:
-    """A map of the codes with a point to drag; the picture of that point follows.
-
-    Mouse, touch and arrow keys move the point (Shift: ten steps, Home: back to z = 0). Where the pad cannot be shown, two
-    sliders stand in for it.
-
-    Args:
-        picture: z (2,) → (H, W) in [0, 1], e.g. `vae.picture`. Called in the kernel for each move; must not draw random
-            numbers.
-        codes: (n, 2) posterior means of a data set, for the map.
-        labels: (n,) whole numbers from 0; the classes that colour the map, or None.
-
-    Returns:
-        An Explorer; a Notice if there are no codes, or they do not belong to the model, or it is not trained.
-    """
-    codes = check_codes(codes)
-    if codes.shape[1] != 2:
-        raise CannotExplore(f"The pad shows two latent dimensions, and these codes have {codes.shape[1]}. "
-                            f"Use widgets.axis_sliders(picture, codes) for them.")
-    if labels is not None and as_array(labels).shape != (len(codes),):
-        raise CannotExplore(f"There are {len(codes)} codes and labels of shape {as_array(labels).shape}: give one for each.")
-    check_pictures(picture, codes)
-    return _LatentPad(picture, codes, None if labels is None else as_array(labels))
-
-
-class _LatentPad(Explorer):
-    """The explorer of `latent_pad`. `position` is z, moved by the pad, or by the two sliders that stand in for it."""
-
-    def __init__(self, picture: Picture, codes: np.ndarray, labels: np.ndarray | None):
-        self.reach = float(np.ceil(10 * max(3.0, np.quantile(np.abs(codes), 0.998))) / 10)
-        self.picture, self.position = picture, [0.0, 0.0]
-        self._maps = {"codes": _map_of_codes(codes, labels, self.reach)}
-        sliders = {f"z[{d}]": ipywidgets.FloatSlider(0, min=-self.reach, max=self.reach, step=0.01, description=f"z[{d}]")
-                   for d in (0, 1)}
-        super().__init__("pad", self._picture_and_words, sliders, {"back to z = 0": lambda: self.move_to(0.0, 0.0)})
-        self.ground = ipywidgets.ToggleButtons(options=["codes", "manifold"],
-                                               tooltips=["map of the codes", "map of the decoded pictures"])
-        self.ground.style.button_width = "auto"
-        self.ground.observe(lambda _: self._try(self._show_map), "value")
-        self._stand_in = ipywidgets.VBox([*sliders.values()])
-        left = [self._stand_in, ipywidgets.HBox([self.ground, *self.buttons.values()])]
-        if Pad is not None:
-            left.insert(0, self._make_pad())
-        self.image.layout.align_self = "center"
-        self.children = (ipywidgets.HBox([ipywidgets.VBox(left), self.image]), self.state)
-        self.show()
-
-    def _make_pad(self) -> ipywidgets.Widget:
-        """The pad, hidden until its front end says that it is there."""
-        self.pad = Pad(map=self._maps["codes"], map_in_words="map of the codes", frame=MAP_FRAME, start=[0.0, 0.0],
-                       bounds=[-self.reach, self.reach], position=self.position, layout={"display": "none"})
-        self.pad.answer(lambda content, _: self.move_to(content["x"], content["y"]))
-        self.pad.observe(self._replace_stand_in, "alive")
-        return self.pad
-
-    def _replace_stand_in(self, _) -> None:
-        self.pad.layout.display, self._stand_in.layout.display = "", "none"
-
-    def _moved(self, change) -> None:
-        self.move_to(*(slider.value for slider in self.controls.values()))
-
-    def move_to(self, x: float, y: float) -> None:
-        """Put the point at z = (x, y), rounded to hundredths and cut to the map, and show its picture."""
-        with self._lock:
-            self.position = [float(np.clip(round(float(v), 2), -self.reach, self.reach)) for v in (x, y)]
-            if self.pad is None or not self.pad.alive:  # hidden sliders need not follow
-                self.set_controls(dict(zip(self.controls, self.position)))
-            self.show()
-            if self.pad is not None:
-                self.pad.position = self.position
-
-    def _picture_and_words(self) -> tuple[bytes, str]:
-        z = self.position
-        return (plots.png_bytes(as_array(self.picture(np.array(z))), PICTURE_SCALE),
-                f"z = ({z[0]:.2f}, {z[1]:.2f})".replace("-", "−"))
-
-    def _show_map(self) -> None:
-        if "manifold" not in self._maps:
-            self._maps["manifold"] = _map_of_pictures(self.picture, self.reach)
-        if self.pad is not None:
-            self.pad.map, self.pad.map_in_words = self._maps[self.ground.value], f"map of the {self.ground.value}"
-
-    def still(self) -> bytes:
-        """The map with the point on it, and the picture beside it."""
-        return pictures.map_and_picture(self._maps[self.ground.value], self._point_in_map(), self.image.value)
-
-    def _point_in_map(self) -> tuple[float, float]:
-        left, top, width, height = MAP_FRAME
-        across, up = ((value + self.reach) / (2 * self.reach) for value in self.position)
-        return left + width * across, top + height * (1 - up)
-
-
-def _map_of_codes(codes: np.ndarray, labels: np.ndarray | None, reach: float) -> bytes:
-    return _map(reach, lambda ax: plots.draw_codes(codes, labels, ax))
-
-
-def _map_of_pictures(picture: Picture, reach: float) -> bytes:
-    steps = reach * (2 * np.arange(MANIFOLD_SIDE) + 1 - MANIFOLD_SIDE) / MANIFOLD_SIDE
-    decoded = [as_array(picture(np.array([x, y]))) for y in steps[::-1] for x in steps]
-    grid = plots.image_grid(np.clip(decoded, 0, 1), MANIFOLD_SIDE, gap=0)
-    return _map(reach, lambda ax: ax.imshow(grid, cmap="gray", vmin=0, vmax=1, extent=(-reach, reach, -reach, reach)))
-
-
-def _map(reach: float, draw: Callable) -> bytes:
-    """A square picture with axes from −reach to reach, whose place in it is MAP_FRAME."""
-    figure = Figure(figsize=(MAP_INCHES, MAP_INCHES), dpi=100)
-    canvas = FigureCanvasAgg(figure)
-    left, top, width, height = MAP_FRAME
-    ax = figure.add_axes([left, 1 - top - height, width, height])
-    draw(ax)
-    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="z[0]")
-    ax.set_ylabel("z[1]", labelpad=0)
-    canvas.draw()
-    return plots.encode_png(np.asarray(canvas.buffer_rgba())[:, :, :3])
 
 
 # ---------------------------------------------------------------- many dimensions: principal axes

@@ -197,6 +197,14 @@ def check_one_code_each(codes: np.ndarray, images: np.ndarray) -> None:
         raise CannotExplore(f"There are {len(codes)} codes and {len(images)} images: encode the same images that you give.")
 
 
+def check_one_label_each(labels, codes: np.ndarray) -> np.ndarray:
+    """labels as an array (n,), one for each code. Raises CannotExplore if they are not."""
+    labels = as_array(labels)
+    if labels.shape != (len(codes),):
+        raise CannotExplore(f"There are {len(codes)} codes and labels of shape {labels.shape}: give one for each.")
+    return labels
+
+
 def check_pictures(picture: Callable[[np.ndarray], np.ndarray], codes: np.ndarray) -> None:
     """Decode some of the codes, to see that the decoder takes them and answers to them.
 
@@ -206,6 +214,8 @@ def check_pictures(picture: Callable[[np.ndarray], np.ndarray], codes: np.ndarra
     some = codes[np.linspace(0, len(codes) - 1, min(PROBES, len(codes))).astype(int)]
     try:
         pictures = np.stack([as_array(picture(code)) for code in some])
+    except CannotExplore:
+        raise  # it says already what to do
     except ValueError as error:
         raise CannotExplore(f"The decoder does not take these codes of {codes.shape[1]} numbers ({error}). "
                             f"Encode the images with the same model that decodes.") from error

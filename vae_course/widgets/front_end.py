@@ -37,6 +37,7 @@ class Pad(_Control):
     map_in_words = traitlets.Unicode().tag(sync=True)
     frame = traitlets.List(traitlets.Float()).tag(sync=True)        # left, top, width, height of the axes in it
     bounds = traitlets.List(traitlets.Float()).tag(sync=True)       # low, high, the same for both axes
+    quantity = traitlets.Unicode("z").tag(sync=True)                # what the position is called
     start = traitlets.List(traitlets.Float()).tag(sync=True)
     position = traitlets.List(traitlets.Float()).tag(sync=True)     # x, y
 

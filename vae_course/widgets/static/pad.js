@@ -8,7 +8,7 @@ function place(model, [x, y], area, marker) {
   marker.style.left = `${100 * (left + width * across)}%`;
   marker.style.top = `${100 * (top + height * (1 - up))}%`;
   area.setAttribute("aria-valuenow", x.toFixed(2));
-  area.setAttribute("aria-valuetext", `z = (${x.toFixed(2)}, ${y.toFixed(2)})`);
+  area.setAttribute("aria-valuetext", `${model.get("quantity")} = (${x.toFixed(2)}, ${y.toFixed(2)})`);
 }
 
 function render({ model, el }) {
@@ -18,7 +18,8 @@ function render({ model, el }) {
   area.tabIndex = 0;
   area.setAttribute("role", "slider");
   area.setAttribute("aria-roledescription", "two-dimensional slider");
-  area.setAttribute("aria-label", "latent pad: arrow keys move z, with Shift ten times as far, Home goes back to the start");
+  area.setAttribute("aria-label", `latent pad: arrow keys move ${model.get("quantity")}, with Shift ten times as far, ` +
+    "Home goes back to the start");
   area.setAttribute("aria-valuemin", low);
   area.setAttribute("aria-valuemax", high);
   area.setAttribute("data-lm-suppress-shortcuts", "true");  // JupyterLab would move to the next cell on an arrow key
