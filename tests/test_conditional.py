@@ -139,11 +139,12 @@ def test_shapes(build):
     assert log_weights(model, x, LABELS, n_samples=3).shape == (3, B)
 
 
-def test_concatenation_is_a_linear_layer_on_image_and_one_hot_label():
-    model, x = small(), binary_images()
+@pytest.mark.parametrize("gain", [1.0, 10.0])
+def test_concatenation_is_a_linear_layer_on_image_and_one_hot_label(gain):
+    model, x = small(label_gain=gain), binary_images()
     first = model.encoder.features.net[1][0]                # after Flatten
     assert first.weight.shape == (HIDDEN, 784 + C)
-    by_hand = x.flatten(1) @ first.weight[:, :784].T + first.weight[:, 784:].T[LABELS] + first.bias
+    by_hand = x.flatten(1) @ first.weight[:, :784].T + gain * first.weight[:, 784:].T[LABELS] + first.bias
     assert_close(model.encoder.features(x, OneHot(C)(LABELS)), torch.relu(by_hand))
 
 
