@@ -47,6 +47,12 @@ from vae_course.checks.chapter_07 import (
 )
 from vae_course.checks.chapter_08 import check_deeper_vae, check_effective_beta, check_forward, check_kl_gradient, check_loss
 from vae_course.checks.chapter_09 import check_arc, check_blend, check_information_of_table, check_log_mixture
+from vae_course.checks.chapter_11 import (
+    check_best_means,
+    check_conditional_elbo,
+    check_information_given_z,
+    check_log_class_posterior,
+)
 from vae_course.checks.verdict import Verdict
 
 __all__ = [
@@ -54,6 +60,7 @@ __all__ = [
     "check_arc",
     "check_bce_mass",
     "check_best_baseline",
+    "check_best_means",
     "check_best_q",
     "check_best_sigma",
     "check_beta_of_means",
@@ -67,6 +74,7 @@ __all__ = [
     "check_class_posterior",
     "check_code_information",
     "check_coin_flips",
+    "check_conditional_elbo",
     "check_cost_of_halving",
     "check_deeper_vae",
     "check_discrete_elbo",
@@ -80,12 +88,14 @@ __all__ = [
     "check_gaussian_nats",
     "check_generate",
     "check_highest_log_px",
+    "check_information_given_z",
     "check_information_of_table",
     "check_kl_from_log_sigma",
     "check_kl_gradient",
     "check_kl_normals",
     "check_kl_of_batch",
     "check_kl_slopes",
+    "check_log_class_posterior",
     "check_log_mixture",
     "check_loss",
     "check_mixture_log_px",
