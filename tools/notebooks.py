@@ -7,6 +7,7 @@
 
 import base64
 import hashlib
+import io
 import re
 import sys
 import tomllib
@@ -60,6 +61,20 @@ def stamp() -> None:
         print("stamped", path.relative_to(ROOT))
 
 
+def smaller(png: str) -> str:
+    """The same pixels in fewer bytes: without a channel of transparency or colour that says nothing. PNG in base64."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(base64.b64decode(png)))
+    if image.mode == "RGBA" and image.getchannel("A").getextrema() == (255, 255):
+        image = image.convert("RGB")
+    if image.mode == "RGB" and image.getchannel("R") == image.getchannel("G") == image.getchannel("B"):
+        image = image.convert("L")
+    target = io.BytesIO()
+    image.save(target, "PNG", optimize=True)
+    return min(base64.b64encode(target.getvalue()).decode(), png, key=len)
+
+
 def execute(path: Path) -> None:
     """Run a notebook from a fresh kernel in its own folder, and store outputs that a static page can show."""
     from nbclient import NotebookClient
@@ -72,6 +87,8 @@ def execute(path: Path) -> None:
         for output in cell.get("outputs", []):
             # A widget without its kernel is shown as an error; without this entry, the still picture beside it is shown.
             output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+            if "image/png" in output.get("data", {}):
+                output["data"]["image/png"] = smaller(output["data"]["image/png"])
     notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}
     notebook.metadata["vae_course"] = {"source": source_hash(notebook)}
