@@ -387,11 +387,11 @@ def test_style_pad_shows_the_digit_asked_for_and_below_it_all_in_the_same_style(
     box = style_pad(ask, codes(2), LABELS)
     box.controls["digit"].value = 7
     box.move_to(0.4, -1.1)
-    z, width = np.array([0.4, -1.1]), 10 * (2 * 28 + 8) - 8
+    z, width, small = np.array([0.4, -1.1]), 5 * (2 * 28 + 8) - 8, 18 + 2 * 28 + 8
     [large] = tiles(box.image.value, 18, (width - 280) // 2, 1, 10)
     np.testing.assert_array_equal(large, as_bytes(ask(z, 7)))
-    row = tiles(box.image.value, 18 + 280 + 8 + 18, 0, 10, 2)
-    for y, tile in enumerate(row):
+    rows = [tiles(box.image.value, 18 + 280 + 8 + 18 + k * small, 0, 5, 2) for k in range(2)]
+    for y, tile in enumerate(rows[0] + rows[1]):
         np.testing.assert_array_equal(tile, as_bytes(ask(z, y)))
 
 
@@ -405,9 +405,9 @@ def test_the_menu_has_the_classes_that_occur_and_keeps_its_choice():
     assert box.state.value == "digit 5 at z = (0.00, 0.00)"
 
 
-def test_more_than_ten_classes_go_on_in_another_row():
+def test_every_five_classes_have_a_row_beside_the_map():
     box = style_pad(ask, codes(2), np.arange(40) % 13)
-    assert size(box.image.value) == (10 * (2 * 28 + 8) - 8, 18 + 280 + 2 * (8 + 18 + 2 * 28))
+    assert size(box.image.value) == (5 * (2 * 28 + 8) - 8, 18 + 280 + 3 * (8 + 18 + 2 * 28))
 
 
 def test_style_mix_draws_the_mixed_code_between_its_two_images():

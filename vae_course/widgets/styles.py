@@ -22,7 +22,7 @@ from vae_course.widgets.explorer import (
 from vae_course.widgets.pad import LATENT_PLANE, PadExplorer, Plane
 
 LARGE, MIDDLE, SMALL = 10, 6, 2   # pixels for each of a picture: the one asked for, where three stand, all classes
-IN_A_ROW = 10                     # classes; more go on below
+BESIDE_THE_MAP, BELOW_THREE = 5, 10  # classes in a row; more go on below
 
 Ask = Callable[[np.ndarray, int], np.ndarray]
 
@@ -61,7 +61,7 @@ def style_pad(picture: Ask, codes, labels) -> Explorer:
         place = f"at z = ({x:.2f}, {y:.2f})" if plane is LATENT_PLANE else (
             f"in the style ({x:.2f}, {y:.2f}), in standard deviations along the codes' two widest axes")
         asked = pictures.row([everyone[menu.value]], [f"digit {menu.value}"], LARGE)
-        return _above_all(asked, everyone), f"digit {menu.value} {place}".replace("-", "−")
+        return _above_all(asked, everyone, BESIDE_THE_MAP), f"digit {menu.value} {place}".replace("-", "−")
 
     explorer = PadExplorer("style-pad", frame, points, lambda ax: _draw_styles(points, labels, ax), plane, {"digit": menu})
     explorer.children[0].layout.flex_flow = "row wrap"  # the picture goes below the map where there is no room beside it
@@ -100,7 +100,7 @@ def style_mix(picture: Ask, codes, images, labels) -> Explorer:
         everyone = _in_one_style(picture, latent.lerp(codes[a], codes[b], t), classes)
         ends = [grey(images[k]) for k in (a, b)]
         three = pictures.row([ends[0], everyone[digit], ends[1]], ["A", f"mixed, as digit {digit}", "B"], MIDDLE)
-        return _above_all(three, everyone), (f"t = {t:.2f} of the way from A, digit {labels[a]}, to B, digit {labels[b]}; "
+        return _above_all(three, everyone, BELOW_THREE), (f"t = {t:.2f} of the way from A, digit {labels[a]}, to B, digit {labels[b]}; "
                                              f"the mixed style drawn as digit {digit}")
 
     explorer = Explorer("style-mix", frame, controls)
@@ -150,11 +150,11 @@ def _in_one_style(picture: Ask, z: np.ndarray, classes: Sequence[int]) -> dict[i
     return {y: as_array(picture(z, y)) for y in classes}
 
 
-def _above_all(asked: np.ndarray, everyone: dict[int, np.ndarray]) -> bytes:
-    """What was asked for, in the middle, and all classes in a row below it, as PNG."""
+def _above_all(asked: np.ndarray, everyone: dict[int, np.ndarray], in_a_row: int) -> bytes:
+    """What was asked for, in the middle, and all classes in rows below it, as PNG."""
     names = list(everyone)
     rows = [pictures.row([everyone[y] for y in part], [str(y) for y in part], SMALL)
-            for part in (names[k:k + IN_A_ROW] for k in range(0, len(names), IN_A_ROW))]
+            for part in (names[k:k + in_a_row] for k in range(0, len(names), in_a_row))]
     margin = max(0, rows[0].shape[1] - asked.shape[1]) // 2
     return plots.encode_png(pictures.stack([np.pad(asked, ((0, 0), (margin, 0)), constant_values=255), *rows]))
 
