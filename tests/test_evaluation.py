@@ -12,7 +12,17 @@ from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from vae_course import data
-from vae_course.evaluation import BLOCK, Estimate, active_units, estimate, log_px, test_elbo
+from vae_course.conditional import class_mean_vae
+from vae_course.evaluation import (
+    BLOCK,
+    Estimate,
+    active_units,
+    calibration,
+    estimate,
+    kl_per_latent,
+    log_px,
+    test_elbo,
+)
 from vae_course.models import reference_vae
 
 
@@ -378,3 +388,56 @@ def test_active_units_of_a_conditional_model():
     x = 2 * label[:, None] + torch.zeros(400, 3)  # images that the label explains: nothing is left for z
     assert active_units(model, x, label, prepare=as_they_are).tolist() == [False]
     assert active_units(model, x, 9 - label, prepare=as_they_are).tolist() == [True]
+
+
+# ---------------------------------------------------------------- latent by latent, and pixel by pixel
+
+def test_the_kl_of_the_latents_adds_up_to_the_rate():
+    model, images = small_vae(), grey_images(BLOCK + 7)
+    found = kl_per_latent(model, images, prepare=data.grey)
+    mu, logvar = model.encode(data.grey(images))
+    by_library = torch.distributions.kl_divergence(torch.distributions.Normal(mu, torch.exp(0.5 * logvar)),
+                                                   torch.distributions.Normal(0.0, 1.0)).mean(0)
+    assert_close(found, by_library.detach())
+    assert found.sum().item() == pytest.approx(test_elbo(model, images, prepare=data.grey).rate.mean, rel=1e-5)
+
+
+def test_the_kl_of_the_latents_knows_a_prior_of_the_class():
+    torch.manual_seed(0)
+    model, images, labels = class_mean_vae(latent_dim=3, hidden_dim=11), grey_images(40), torch.arange(40) % 10
+    nn.init.normal_(model.prior.means)
+    found = kl_per_latent(model, images, labels, prepare=data.grey)
+    assert found.shape == (3,)
+    assert found.sum().item() == pytest.approx(test_elbo(model, images, labels, prepare=data.grey).rate.mean, rel=1e-5)
+
+
+class Says(nn.Module):
+    """A decoder whose every pixel is white with the same probability, and 30 % of its pixels are white in truth."""
+
+    latent_dim = 2
+
+    def __init__(self, p: float):
+        super().__init__()
+        self.p, self.likelihood = p, torch.nn.Module()
+        self.likelihood.mean = lambda recon: recon
+
+    def encode(self, x):
+        return torch.zeros(len(x), 2), torch.zeros(len(x), 2)
+
+    def decode(self, z):
+        return torch.full((len(z), 1, 28, 28), self.p)
+
+
+def test_calibration_counts_the_white_pixels():
+    images = torch.full((200, 1, 28, 28), 77, dtype=torch.uint8)                    # white with 77/255 = 0.302
+    found = calibration(Says(0.75), images, prepare=data.stochastic)
+    assert found.n_pixels.tolist() == [0] * 7 + [200 * 784] + [0] * 2
+    assert found.predicted[7].item() == pytest.approx(0.75) and math.isnan(found.predicted[0])
+    assert found.observed[7].item() == pytest.approx(77 / 255, abs=5 * (0.3 * 0.7 / (200 * 784)) ** 0.5)
+    for p, group in ((0.0, 0), (1.0, 3)):
+        assert calibration(Says(p), images, prepare=data.stochastic, bins=4).n_pixels[group] == 200 * 784
+
+
+def test_calibration_needs_pixels_that_can_be_counted():
+    with pytest.raises(ValueError, match="prepare must give pixels of 0 and 1"):
+        calibration(Says(0.5), grey_images(3), prepare=data.grey)

@@ -17,6 +17,7 @@ from vae_course.models import (
     ContinuousBernoulliLikelihood,
     GaussianEncoder,
     GaussianLikelihood,
+    conv_vae,
     mlp,
     reference_vae,
 )
@@ -40,7 +41,7 @@ def small_vae(**options) -> VAE:
     return reference_vae(latent_dim=Z, hidden_dim=HIDDEN, **options)
 
 
-def conv_vae(likelihood: nn.Module | None = None) -> VAE:
+def colour_vae(likelihood: nn.Module | None = None) -> VAE:
     """Two channels of 8×6 pixels, three latents, a strided convolution on either side."""
     torch.manual_seed(0)
     features = nn.Sequential(nn.Conv2d(2, 4, 3, stride=2, padding=1), nn.SiLU(), nn.Flatten())     # (B, 4·4·3)
@@ -172,7 +173,7 @@ def test_pictures_carry_no_gradient():
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_a_convolutional_pair_with_any_likelihood_trains(likelihood):
-    model = conv_vae(likelihood())
+    model = colour_vae(likelihood())
     x = torch.rand(B, 2, 8, 6, generator=seeded(2)) ** 2
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.05)
     losses = []
@@ -292,7 +293,7 @@ def test_learned_sigma_converges_to_the_root_mean_square_residual():
 
 
 def test_learned_sigma_gets_its_gradient_through_the_elbo():
-    model = conv_vae(GaussianLikelihood(0.5, learn_sigma=True))
+    model = colour_vae(GaussianLikelihood(0.5, learn_sigma=True))
     x = torch.rand(B, 2, 8, 6, generator=seeded())
     torch.manual_seed(1)
     terms = negative_elbo(model, x)
@@ -352,3 +353,31 @@ def test_posterior_of_one_image_is_that_of_encode():
 def test_posterior_refuses_an_image_of_another_size(shape):
     with pytest.raises(ValueError, match=r"image must have shape \(28, 28\), got"):
         reference_vae(latent_dim=3).posterior(np.zeros(shape))
+
+
+# ---------------------------------------------------------------- the convolutional VAE
+
+def small_conv_vae(**options) -> VAE:
+    torch.manual_seed(0)
+    return conv_vae(latent_dim=Z, channels=3, hidden_dim=HIDDEN, **options)
+
+
+def test_the_convolutional_vae_is_a_vae_with_other_parts():
+    model, x = small_conv_vae(), binary_images()
+    mu, logvar = model.encode(x)
+    assert type(model) is VAE and mu.shape == logvar.shape == (B, Z)
+    assert model.decode(mu).shape == (B, 1, 28, 28)
+    assert model.generate(4, seeded()).shape == (4, 1, 28, 28)
+    negative_elbo(model, x)["loss"].backward()
+    assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in model.parameters())
+
+
+def test_the_convolutional_vae_starts_at_the_mean_image():
+    mean_image = binary_images(50).mean(0)
+    with_it, without = small_conv_vae(mean_image=mean_image), small_conv_vae()
+    z = torch.randn(B, Z, generator=seeded())
+    assert_close(with_it.decode(z) - without.decode(z), torch.logit(mean_image, eps=1e-3).expand(B, -1, -1, -1))
+    with pytest.raises(ValueError, match="mean_image must have 784 pixels"):
+        small_conv_vae(mean_image=mean_image[:, 1:])
+    with pytest.raises(ValueError, match="mean_image sets logits"):
+        small_conv_vae(mean_image=mean_image, likelihood=GaussianLikelihood())

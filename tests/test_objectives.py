@@ -13,7 +13,14 @@ from torch.distributions import Normal
 from torch.testing import assert_close
 
 from vae_course.densities import bernoulli_log_likelihood, kl_to_standard_normal, standard_normal_log_density
-from vae_course.objectives import elbo_terms, importance_weighted_bound, log_weights, negative_elbo
+from vae_course.objectives import (
+    elbo_terms,
+    importance_weighted_bound,
+    log_weights,
+    negative_elbo,
+    negative_importance_weighted_bound,
+    warm_up_negative_elbo,
+)
 
 ONE = torch.ones(1, 1)  # the toy's example, x = 1
 
@@ -252,3 +259,52 @@ def test_objectives_leave_the_global_random_numbers_alone_with_a_generator():
     elbo_terms(model, torch.zeros(2, 5), generator=seeded())
     log_weights(model, torch.zeros(2, 5), n_samples=3, generator=seeded())
     assert torch.equal(before, torch.get_rng_state())
+
+
+# ---------------------------------------------------------------- training losses
+
+@pytest.mark.parametrize(("progress", "warm_up", "beta"), [(0.0, 0.2, 0.0), (0.05, 0.2, 0.25), (0.2, 0.2, 1), (0.9, 0.2, 1),
+                                                           (0.5, 1.0, 0.5)])
+def test_warm_up_is_the_negative_elbo_with_a_rising_beta(progress, warm_up, beta):
+    x = torch.linspace(-1, 1, 7).view(7, 1)
+    losses = []
+    for loss in (lambda: warm_up_negative_elbo(toy_vae(), x, progress=torch.tensor(progress), warm_up=warm_up),
+                 lambda: negative_elbo(toy_vae(), x, beta=beta)):
+        torch.manual_seed(0)
+        losses.append(loss())
+    assert losses[0].keys() == losses[1].keys()
+    for name in losses[0]:
+        assert_close(losses[0][name], losses[1][name])
+
+
+@pytest.mark.parametrize("warm_up", [0.0, -0.1, 1.5])
+def test_warm_up_must_be_a_share(warm_up):
+    with pytest.raises(ValueError, match=r"warm_up must lie in \(0, 1\], got"):
+        warm_up_negative_elbo(toy_vae(), ONE, progress=torch.tensor(0.5), warm_up=warm_up)
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_the_importance_weighted_loss_is_minus_the_bound(k):
+    x = torch.linspace(-1, 1, 7).view(7, 1)
+    torch.manual_seed(0)
+    loss = negative_importance_weighted_bound(toy_vae(), x, n_samples=k)
+    torch.manual_seed(0)
+    log_w = log_weights(toy_vae(), x, n_samples=k)
+    assert_close(loss["loss"], -importance_weighted_bound(log_w).mean())
+    assert_close(loss["elbo"], log_w.mean())
+    assert -loss["loss"] >= loss["elbo"]
+
+
+def test_the_gradient_of_the_importance_weighted_loss_weighs_the_samples():
+    model = toy_vae()
+    x = torch.linspace(-1, 1, 7).view(7, 1)
+    shift = torch.zeros((), requires_grad=True)
+    shifted = SimpleNamespace(encode=lambda x: (model.encode(x)[0] + shift, model.encode(x)[1]), decode=model.decode,
+                              likelihood=model.likelihood, log_prior=model.log_prior)
+    torch.manual_seed(0)
+    [by_loss] = torch.autograd.grad(negative_importance_weighted_bound(shifted, x, n_samples=4)["loss"], shift)
+    torch.manual_seed(0)
+    log_w = log_weights(shifted, x, n_samples=4)                                    # (K, B)
+    shares = torch.softmax(log_w.detach(), 0)
+    [by_hand] = torch.autograd.grad(-(shares * log_w).sum(0).mean(), shift)
+    assert_close(by_loss, by_hand)

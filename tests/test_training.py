@@ -21,7 +21,7 @@ from torch.testing import assert_close
 
 from vae_course import checkpoints, data, runtime, training
 from vae_course.checkpoints import CheckpointError, History, load_weights, save_weights
-from vae_course.objectives import negative_elbo
+from vae_course.objectives import negative_elbo, warm_up_negative_elbo
 from vae_course.schedules import constant, cosine, one_cycle, warm_cosine
 from vae_course.training import TrainingDiverged, fit
 
@@ -967,3 +967,52 @@ def test_on_a_gpu_the_graph_trains_as_well_as_without(reads_a_number, capsys):
         elbos.append(history[-1]["validation_elbo"])
     assert elbos[0] == pytest.approx(elbos[1], abs=0.3)
     assert ("cannot be recorded" in capsys.readouterr().out) == reads_a_number
+
+
+# ---------------------------------------------------------------- a loss that asks how far the training is
+
+def test_progress_is_given_to_a_loss_that_asks_for_it():
+    seen = []
+
+    def loss(model, x, *, progress):
+        seen.append(progress.item())
+        return negative_elbo(model, x)
+
+    history = train(tiny_vae(), loss, epochs=3, validation=VALIDATION)
+    steps = [value for value in seen if value < 1]
+    np.testing.assert_allclose(steps, np.arange(3 * N_STEPS) / (3 * N_STEPS), rtol=1e-6)
+    assert seen.count(1.0) == 3, "validation sees the loss of the end"
+    assert same(without_seconds(history), without_seconds(train(tiny_vae(), epochs=3, validation=VALIDATION)))
+
+
+def test_progress_goes_on_after_a_resume(tmp_path):
+    seen = []
+
+    def loss(model, x, progress=None):
+        seen.append(progress.item())
+        return negative_elbo(model, x)
+
+    train(tiny_vae(), at_call_with_progress(N_STEPS + 2, loss), epochs=3, checkpoint=tmp_path / "run.pt")
+    seen.clear()
+    train(tiny_vae(), loss, epochs=3, checkpoint=tmp_path / "run.pt", resume=True)
+    assert len(seen) == 2 * N_STEPS and seen[0] == pytest.approx(1 / 3)
+
+
+def at_call_with_progress(n: int, loss_fn):
+    calls = 0
+
+    def counting(model, x, progress):
+        nonlocal calls
+        calls += 1
+        if calls == n:
+            raise KeyboardInterrupt
+        return loss_fn(model, x, progress)
+
+    return counting
+
+
+def test_progress_may_be_an_argument_of_a_partial():
+    history = train(tiny_vae(), partial(warm_up_negative_elbo, warm_up=0.5), epochs=4)
+    first, last = history[0], history[-1]
+    assert first["train_loss"] < -first["train_recon"] + 0.5 * first["train_kl"], "beta is small at first"
+    assert last["train_loss"] == pytest.approx(-last["train_elbo"], rel=1e-5), "and 1 at the end"

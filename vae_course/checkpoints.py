@@ -10,7 +10,7 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor, nn
 
-from vae_course import runtime
+from vae_course import parallel, runtime
 
 
 class CheckpointError(ValueError):
@@ -158,7 +158,7 @@ class Run:
         self._write()
 
     def _write(self) -> None:
-        if self.path is None or self.epochs_on_disk == len(self.last["history"]):
+        if self.path is None or parallel.rank() > 0 or self.epochs_on_disk == len(self.last["history"]):
             return
         if not self.previous_kept:  # only once: an interrupted write is repeated, and must not move this run's file away
             keep_previous(self.path)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from vae_course import runtime
+from vae_course.densities import kl_between_normals, reparameterize
 from vae_course.objectives import elbo_terms, importance_weighted_bound, log_weights
 
 DEFAULT_MEMORY = 256 * 2**20  # bytes that the importance-weighted estimate may take for one chunk
@@ -45,6 +46,14 @@ class LogPx(NamedTuple):
     def estimate(self) -> Estimate:
         """The mean over the examples; its standard error holds the spread of the examples and of the samples."""
         return estimate(self.log_px)
+
+
+class Calibration(NamedTuple):
+    """Pixels in groups of equal width of their predicted probability. A calibrated decoder predicts what is observed."""
+
+    predicted: Tensor   # (bins,) mean predicted probability of white
+    observed: Tensor    # (bins,) share that is white
+    n_pixels: Tensor    # (bins,) how many; the means of an empty group are NaN
 
 
 def estimate(values: Tensor) -> Estimate:
@@ -169,6 +178,47 @@ def active_units(model, images: Tensor, *condition: Tensor, prepare: Callable[[T
     """
     mu = torch.cat([model.encode(*block)[0] for block in _blocks(model, images, condition, prepare, seed=0)])
     return mu.var(0) > threshold
+
+
+@torch.no_grad()
+def kl_per_latent(model, images: Tensor, *condition: Tensor, prepare: Callable[[Tensor], Tensor]) -> Tensor:
+    """The rate of each latent dimension, averaged over the images: (Z,) nats, whose sum is the rate.
+
+    Args:
+        model, images, condition, prepare: as `test_elbo`; q(z|x) and the prior are Gaussians of independent dimensions.
+    """
+    total = torch.zeros(model.latent_dim, device=images.device)
+    for x, *c in _blocks(model, images, condition, prepare, seed=0):
+        mu, logvar = model.encode(x, *c)
+        prior = model.prior_parameters(*c) if c else (torch.zeros_like(mu), torch.zeros_like(mu))
+        total += kl_between_normals(*(part.unsqueeze(-1) for part in (mu, logvar, *prior))).sum(0)
+    return total / len(images)
+
+
+@torch.no_grad()
+def calibration(model, images: Tensor, *condition: Tensor, prepare: Callable[[Tensor], Tensor], bins: int = 10,
+                seed: int = 0) -> Calibration:
+    """How often a pixel is white that the decoder, at z ~ q(z|x), says is white with probability p.
+
+    Args:
+        model: with a Bernoulli likelihood, whose `mean` is the probability; else as `test_elbo`.
+        images, condition, seed: as `test_elbo`.
+        prepare: `data.stochastic` or `data.fixed`: only pixels that are 0 or 1 can be counted.
+        bins: groups of equal width on [0, 1].
+
+    Raises:
+        ValueError: if a prepared pixel is neither 0 nor 1.
+    """
+    sums = torch.zeros(3, bins, dtype=torch.double)
+    generator = torch.Generator(images.device).manual_seed(seed)
+    for x, *c in _blocks(model, images, condition, prepare, seed):
+        if not ((x == 0) | (x == 1)).all():
+            raise ValueError("prepare must give pixels of 0 and 1, such as data.stochastic, got values between them")
+        p = model.likelihood.mean(model.decode(reparameterize(*model.encode(x, *c), generator), *c)).flatten()
+        group = (p * bins).long().clamp(max=bins - 1).cpu()
+        for row, values in zip(sums, (p, x.flatten(), torch.ones_like(p))):
+            row.index_add_(0, group, values.cpu().double())
+    return Calibration(sums[0] / sums[2], sums[1] / sums[2], sums[2].long())
 
 
 def _blocks(model, images: Tensor, condition, prepare, seed: int):

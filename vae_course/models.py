@@ -231,8 +231,43 @@ def reference_vae(latent_dim: int = 20, hidden_dim: int = 400, activation: Calla
     return model
 
 
+def conv_vae(latent_dim: int = 20, channels: int = 32, hidden_dim: int = 256, activation: Callable[[], nn.Module] = nn.SiLU,
+             likelihood: nn.Module | None = None, mean_image: Tensor | None = None) -> VAE:
+    """A convolutional VAE: 28×28 – 14×14 – 7×7 – hidden_dim – latent_dim, and back by transposed convolutions.
+
+    Args:
+        channels: of the 14×14 layers; the 7×7 layers have twice as many.
+        hidden_dim: width of the linear layer beside the code.
+        latent_dim, activation, likelihood, mean_image: as `reference_vae`; here the decoder adds the log-odds of
+            mean_image to its output, pixel by pixel.
+
+    Source: the strided architecture of Radford et al. (2016), arXiv:1511.06434, without its batch normalization.
+    """
+    wide = 2 * channels
+    features = nn.Sequential(nn.Conv2d(1, channels, 4, 2, 1), activation(), nn.Conv2d(channels, wide, 4, 2, 1), activation(),
+                             nn.Flatten(), nn.Linear(49 * wide, hidden_dim), activation())
+    decoder = nn.Sequential(nn.Linear(latent_dim, hidden_dim), activation(), nn.Linear(hidden_dim, 49 * wide), activation(),
+                            nn.Unflatten(1, (wide, 7, 7)), nn.ConvTranspose2d(wide, channels, 4, 2, 1), activation(),
+                            nn.ConvTranspose2d(channels, 1, 4, 2, 1), PixelBias())
+    if mean_image is not None:
+        start_at_mean_image(decoder[-1], mean_image, likelihood)
+    return VAE(GaussianEncoder(features, hidden_dim, latent_dim), decoder, likelihood)
+
+
+class PixelBias(nn.Module):
+    """Adds one learned number to each pixel: (B, 1, 28, 28) to (B, 1, 28, 28)."""
+
+    def __init__(self):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(1, 28, 28))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.bias
+
+
 @torch.no_grad()
-def start_at_mean_image(output_layer: nn.Linear, mean_image: Tensor, likelihood: nn.Module | None = None) -> None:
+def start_at_mean_image(output_layer: nn.Linear | PixelBias, mean_image: Tensor,
+                        likelihood: nn.Module | None = None) -> None:
     """Set the layer's bias to log(p/(1−p)) of the mean image's pixels p, kept within [0.001, 0.999]."""
     if isinstance(likelihood, GaussianLikelihood):
         raise ValueError("mean_image sets logits, and the output of a Gaussian decoder is a mean: leave mean_image out")
@@ -240,4 +275,4 @@ def start_at_mean_image(output_layer: nn.Linear, mean_image: Tensor, likelihood:
     if mean_image.numel() != output_layer.bias.numel():
         raise ValueError(f"mean_image must have {output_layer.bias.numel()} pixels, got {tuple(mean_image.shape)}")
     check_unit_interval(mean_image=mean_image)
-    output_layer.bias.copy_(torch.logit(mean_image.flatten(), eps=1e-3))
+    output_layer.bias.copy_(torch.logit(mean_image.reshape(output_layer.bias.shape), eps=1e-3))

@@ -48,7 +48,7 @@ def elbo_terms(model, x: Tensor, *condition: Tensor, generator: torch.Generator 
     return ElboTerms(recon=recon, kl=model.kl(mu, logvar, *condition))
 
 
-def negative_elbo(model, x: Tensor, *condition: Tensor, beta: float = 1.0) -> dict[str, Tensor]:
+def negative_elbo(model, x: Tensor, *condition: Tensor, beta: float | Tensor = 1.0) -> dict[str, Tensor]:
     """The training loss −mean(recon − beta·kl), with the means of its terms beside it, for `training.fit`.
 
     Args:
@@ -61,6 +61,36 @@ def negative_elbo(model, x: Tensor, *condition: Tensor, beta: float = 1.0) -> di
     terms = elbo_terms(model, x, *condition)
     recon, kl = terms.recon.mean(), terms.kl.mean()
     return {"loss": -(recon - beta * kl), "recon": recon, "kl": kl, "elbo": recon - kl}
+
+
+def warm_up_negative_elbo(model, x: Tensor, *condition: Tensor, progress: Tensor, warm_up: float = 0.2) -> dict[str, Tensor]:
+    """`negative_elbo` with a beta that rises from 0 to 1 in the first part of the training, against early collapse.
+
+    Args:
+        model, x, condition: as `elbo_terms`.
+        progress: scalar tensor, the share of the training that is done; `training.fit` gives it.
+        warm_up: the share of the training after which beta is 1.
+
+    Source: Bowman et al. (2016), arXiv:1511.06349, §3.1; Sønderby et al. (2016), arXiv:1602.02282. Tried in notebooks/10.
+    """
+    if not 0 < warm_up <= 1:
+        raise ValueError(f"warm_up must lie in (0, 1], got {warm_up}")
+    return negative_elbo(model, x, *condition, beta=(progress / warm_up).clamp(max=1.0))
+
+
+def negative_importance_weighted_bound(model, x: Tensor, *condition: Tensor, n_samples: int) -> dict[str, Tensor]:
+    """The training loss −mean(L_K) of the importance-weighted autoencoder, for `training.fit`.
+
+    Args:
+        model, x, condition, n_samples: as `log_weights`.
+
+    Returns:
+        {"loss", "elbo"}: scalar tensors, nats per example; "elbo" is the mean of the K log weights.
+
+    Source: Burda, Grosse & Salakhutdinov (2016), arXiv:1509.00519, Eq. 8. Derived in notebooks/12.
+    """
+    log_w = log_weights(model, x, *condition, n_samples=n_samples)                  # (K, B)
+    return {"loss": -importance_weighted_bound(log_w).mean(), "elbo": log_w.mean()}
 
 
 def log_weights(model, x: Tensor, *condition: Tensor, n_samples: int,

@@ -1,5 +1,6 @@
 """fit(): one plain training loop. It knows nothing of VAEs: the model and its loss are passed in."""
 
+import inspect
 import math
 import os
 import time
@@ -9,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from vae_course import runtime
+from vae_course import parallel, runtime
 from vae_course.checkpoints import History, Run
+from vae_course.logs import VALIDATION_SEED, TensorBoardLog
 from vae_course.schedules import one_cycle
 
 VALIDATION_BATCH = 1000
-VALIDATION_SEED = 1
 GRAPH_WARM_UP = 3  # steps that run as usual before one is recorded as a CUDA graph
 
 
@@ -51,12 +52,13 @@ def fit(
 
     Args:
         model: any module; trained in place, on the device that its parameters are on.
-        loss_fn: (model, prepare(x), *rest) → dict of scalar tensors, "loss" among them, e.g. `negative_elbo`.
+        loss_fn: (model, prepare(x), *rest) → dict of scalar tensors, "loss" among them, e.g. `negative_elbo`. If it has an
+            argument `progress`, it is given the share of the training that is done, a scalar tensor in [0, 1).
         train: x (N, …), or several tensors of equal length, such as (images, labels).
         epochs: passes over the data; each drops the remainder of N / batch_size, another one every time.
         prepare: applied to each batch of x, e.g. `data.stochastic` or `data.grey`.
         validation: as train; evaluated after each epoch, with the same noise every time.
-        batch_size: examples per step.
+        batch_size: examples per step, of all processes together where `parallel` has several.
         learning_rate: the peak of the schedule.
         schedule: progress in [0, 1) → factor on the learning rate: `one_cycle`, `cosine`, `constant`.
         max_grad_norm: longer gradients are scaled down to this norm.
@@ -89,13 +91,14 @@ def fit(
     with runtime.seeded(seed, device), TensorBoardLog(log_dir, log_images) as log:
         step = TrainingStep(model, loss_fn, prepare, train, batch_size, rates.to(device), max_grad_norm, bf16)
         run = Run(model, step.optimizer, settings, checkpoint, resume)
-        one_step = CudaGraph(step) if cuda_graph and device.type == "cuda" else step
-        bar = tqdm(total=epochs * n_steps, initial=len(run.history) * n_steps, unit="step", disable=not progress)
+        one_step = CudaGraph(step) if cuda_graph and device.type == "cuda" and parallel.size() == 1 else step
+        bar = tqdm(total=epochs * n_steps, initial=len(run.history) * n_steps, unit="step",
+                   disable=not progress or parallel.rank() > 0)
         try:
             for epoch in range(len(run.history), epochs):
                 started = time.perf_counter()
                 model.train()
-                step.begin_epoch(epoch)
+                step.begin_epoch(epoch, seed)
                 for i in range(1, n_steps + 1):
                     one_step()
                     if i % read_every == 0:
@@ -118,16 +121,31 @@ def fit(
     return run.history
 
 
+class PreparedLoss(nn.Module):
+    """The terms of the loss of a batch, given how much of the training is done: progress (1,), x (B, …), …"""
+
+    def __init__(self, model, loss_fn, prepare):
+        super().__init__()
+        self.model, self.loss_fn, self.prepare = model, loss_fn, prepare
+        self.takes_progress = "progress" in inspect.signature(loss_fn).parameters
+
+    def forward(self, progress: Tensor, x: Tensor, *rest: Tensor) -> dict[str, Tensor]:
+        by_name = {"progress": progress.squeeze()} if self.takes_progress else {}
+        return self.loss_fn(self.model, self.prepare(x), *rest, **by_name)
+
+
 class TrainingStep:
     """One step: choose a batch, loss, gradients, clip, Adam. Its state stays on the device, so nothing waits for it."""
 
     def __init__(self, model, loss_fn, prepare, train, batch_size, rates, max_grad_norm, bf16):
-        self.model, self.loss_fn, self.prepare, self.train = model, loss_fn, prepare, train
+        self.model, self.train = model, train
+        self.loss = parallel.averaging_gradients(PreparedLoss(model, loss_fn, prepare))
         self.rates, self.max_grad_norm = rates, max_grad_norm
         device = rates.device
         self.bf16 = runtime.bf16_is_fast(device) if bf16 is None else bf16
         self.n_steps = len(train[0]) // batch_size
-        self.batches = torch.zeros(self.n_steps, batch_size, dtype=torch.long, device=device)   # of this epoch
+        self.order = torch.zeros(self.n_steps, batch_size, dtype=torch.long, device=device)     # of this epoch
+        self.batches = self.order[:, parallel.rank()::parallel.size()]                          # this process's share
         self.step = torch.zeros(1, dtype=torch.long, device=device)         # steps since training began
         self.epoch_step = torch.zeros(1, dtype=torch.long, device=device)   # steps since the epoch began
         self.rate = torch.zeros((), device=device)
@@ -138,7 +156,7 @@ class TrainingStep:
         batch = self.batches[self.epoch_step].squeeze(0)                            # (B,) indices
         x, *rest = (tensor[batch] for tensor in self.train)
         with runtime.autocast(x.device, self.bf16):
-            terms = self.loss_fn(self.model, self.prepare(x), *rest)
+            terms = self.loss(self.step / len(self.rates), x, *rest)
         self.optimizer.zero_grad(set_to_none=True)
         terms["loss"].backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.max_grad_norm)
@@ -155,10 +173,12 @@ class TrainingStep:
         self.step += 1
         self.epoch_step += 1
 
-    def begin_epoch(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int, seed: int = 0) -> None:
         """Draw the epoch's batches, in random order and without the remainder, and start counting its steps."""
-        order = torch.randperm(len(self.train[0]), device=self.batches.device)
-        self.batches.copy_(order[:self.batches.numel()].view_as(self.batches))
+        parallel.seed_for_all(seed, epoch)
+        order = torch.randperm(len(self.train[0]), device=self.order.device)
+        self.order.copy_(order[:self.order.numel()].view_as(self.order))
+        parallel.seed_for_this_one(seed, epoch)
         self.step.fill_(epoch * self.n_steps)
         self.epoch_step.zero_()
 
@@ -176,7 +196,7 @@ class TrainingStep:
 
     def epoch_means(self) -> dict[str, float]:
         """The mean of each of the loss's terms over the epoch's steps, as "train_…"."""
-        return dict(zip((f"train_{name}" for name in self.names), self.log.cpu().double().mean(0).tolist()))
+        return dict(zip((f"train_{name}" for name in self.names), parallel.mean(self.log.cpu().double().mean(0)).tolist()))
 
 
 class CudaGraph:
@@ -211,44 +231,17 @@ class CudaGraph:
         return graph.replay
 
 
-class TensorBoardLog:
-    """Writes each epoch's row, and pictures, for TensorBoard; does nothing without a folder."""
-
-    def __init__(self, folder: str | os.PathLike | None, log_images: Callable[[nn.Module], Tensor] | None):
-        self.folder, self.log_images, self.writer = folder, log_images, None
-
-    def __enter__(self) -> "TensorBoardLog":
-        if self.folder is not None:
-            from torch.utils.tensorboard import SummaryWriter  # slow to import: only when it is used
-            self.writer = SummaryWriter(self.folder)
-        return self
-
-    def write(self, row: dict, model: nn.Module) -> None:
-        """One epoch's numbers as scalars, named train/elbo and so on, and the pictures."""
-        if self.writer is None:
-            return
-        for name, value in row.items():
-            self.writer.add_scalar(name.replace("_", "/", 1), value, row["epoch"])
-        if self.log_images is not None:
-            model.eval()
-            with torch.no_grad(), runtime.seeded(VALIDATION_SEED, next(model.parameters()).device):  # the same z each time
-                self.writer.add_images("samples", self.log_images(model), row["epoch"])
-
-    def __exit__(self, *error) -> None:
-        if self.writer is not None:
-            self.writer.close()
-
-
 @torch.no_grad()
 def evaluate(model: nn.Module, loss_fn: Callable[..., dict[str, Tensor]], prepare: Callable[[Tensor], Tensor],
              data: Tensor | Sequence[Tensor]) -> dict[str, float]:
     """The mean of each of the loss's terms over all examples, as "validation_…"; draws the same noise every time."""
     tensors = as_tensors("data", data)
     model.eval()
+    loss, end = PreparedLoss(model, loss_fn, prepare), torch.ones(1, device=tensors[0].device)
     totals: dict[str, Tensor] = {}
     with runtime.seeded(VALIDATION_SEED, tensors[0].device):
         for x, *rest in zip(*(tensor.split(VALIDATION_BATCH) for tensor in tensors)):
-            for name, value in loss_fn(model, prepare(x), *rest).items():
+            for name, value in loss(end, x, *rest).items():
                 totals[name] = totals.get(name, 0) + value * len(x)
     return {f"validation_{name}": (total / len(tensors[0])).item() for name, total in totals.items()}
 
@@ -272,6 +265,8 @@ def check_arguments(model, train, validation, epochs, batch_size, learning_rate,
             raise ValueError(f"{name} must be a whole number ≥ 1, got {value!r}")
     if batch_size > len(train[0]):
         raise ValueError(f"batch_size must be at most the number of training examples, {len(train[0])}, got {batch_size}")
+    if batch_size % parallel.size():
+        raise ValueError(f"batch_size must be a multiple of the number of processes, {parallel.size()}, got {batch_size}")
     for name, value in (("learning_rate", learning_rate), ("max_grad_norm", max_grad_norm)):
         if not value > 0:
             raise ValueError(f"{name} must be positive, got {value!r}")
