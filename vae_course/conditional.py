@@ -207,7 +207,7 @@ def reference_cvae(num_classes: int = 10, latent_dim: int = 20, hidden_dim: int 
         prior: as CVAE; None for N(0, I).
         latent_dim, hidden_dim, activation, likelihood, mean_image: as `models.reference_vae`.
         label_gain: what stands in the one-hot vector in the place of the 1. The length of a digit, as a vector of
-            pixels, is about 10: a label as loud as that is not overheard.
+            pixels, is about 10: a label as loud as that is not drowned out.
     """
     return _conditional(lambda net: ConcatCondition(net, label_gain), num_classes, num_classes, latent_dim, hidden_dim,
                         activation, likelihood, prior, mean_image)

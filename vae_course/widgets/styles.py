@@ -100,8 +100,9 @@ def style_mix(picture: Ask, codes, images, labels) -> Explorer:
         everyone = _in_one_style(picture, latent.lerp(codes[a], codes[b], t), classes)
         ends = [grey(images[k]) for k in (a, b)]
         three = pictures.row([ends[0], everyone[digit], ends[1]], ["A", f"mixed, as digit {digit}", "B"], MIDDLE)
-        return _above_all(three, everyone, BELOW_THREE), (f"t = {t:.2f} of the way from A, digit {labels[a]}, to B, digit {labels[b]}; "
-                                             f"the mixed style drawn as digit {digit}")
+        words = (f"t = {t:.2f} of the way from A, digit {labels[a]}, to B, digit {labels[b]}; "
+                 f"the mixed style drawn as digit {digit}")
+        return _above_all(three, everyone, BELOW_THREE), words
 
     explorer = Explorer("style-mix", frame, controls)
     for name in ("A", "B", "t"):
