@@ -1,0 +1,173 @@
+"""How good is a VAE of the course, in nats? Trains on both binarizations of MNIST, and prints ours beside published rows.
+
+    python benchmarks/likelihood.py            # --quick on a CPU: under six minutes on 2 cores
+    python benchmarks/likelihood.py --full     # the default on a GPU: the importance-weighted objective, many epochs
+
+Every number is in nats per image on the 10,000 test images: the test ELBO, and −log p(x) by L_5000. `--quick` computes L_500
+for all test images, and adds the mean of L_5000 − L_500 over 1,000 of them; both enter the standard error. Settings were
+chosen on 10,000 held-out training images (`--held-out` trains without them and evaluates on them); the test set was not
+used to choose.
+"""
+
+import argparse
+import os
+import platform
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from vae_course import data, evaluation, models, objectives, runtime, schedules, training
+
+K, K_QUICK, N_QUICK = 5000, 500, 1000
+
+
+class Row(NamedTuple):
+    """A published test NLL, in nats."""
+
+    model: str
+    nll: float
+    source: str
+
+
+BURDA = "Burda et al. 2016"
+PYTHAE = "pythae's notes"
+PUBLISHED = {
+    "stochastic": [Row("VAE, one layer, 200-200-50", 86.76, BURDA), Row("VAE, two layers", 85.33, BURDA),
+                   Row("IWAE-50, one layer", 84.78, BURDA), Row("IWAE-50, two layers", 82.90, BURDA)],
+    "fixed": [Row("VAE", 89.78, PYTHAE), Row("IWAE-50", 86.82, PYTHAE), Row("VampPrior", 85.57, PYTHAE)],
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained: 784 – hidden – hidden – latent and back, one layer of latents."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    loss: object
+    words: str
+    hidden_dim: int = 500
+    latent_dim: int = 50
+
+
+def quick_plans() -> dict[str, Plan]:
+    """For minutes on a CPU: the ELBO, with a KL that is warmed up."""
+    warm = partial(objectives.warm_up_negative_elbo, warm_up=0.2)
+    return {"stochastic": Plan(70, 128, 1e-3, warm, "VAE, one layer, KL warm-up"),
+            "fixed": Plan(40, 128, 1e-3, warm, "VAE, one layer, KL warm-up")}
+
+
+def full_plans() -> dict[str, Plan]:
+    """For a GPU: the bound with 50 samples, and a wider network."""
+    iwae = partial(objectives.negative_importance_weighted_bound, n_samples=50)
+    return {"stochastic": Plan(1000, 128, 1e-3, iwae, "IWAE-50, one layer", hidden_dim=1000),
+            "fixed": Plan(300, 128, 1e-3, iwae, "IWAE-50, one layer", hidden_dim=1000)}
+
+
+def two_hidden_layers(plan: Plan, mean_image: torch.Tensor) -> models.VAE:
+    """The VAE of a plan, which starts at the mean image."""
+    h, z = plan.hidden_dim, plan.latent_dim
+    features = nn.Sequential(nn.Flatten(), models.mlp([784, h, h], nn.SiLU), nn.SiLU())
+    decoder = nn.Sequential(models.mlp([z, h, h, 784], nn.SiLU), nn.Unflatten(1, (1, 28, 28)))
+    models.start_at_mean_image(decoder[0][-1], mean_image)
+    return models.VAE(models.GaussianEncoder(features, h, z), decoder)
+
+
+# ---------------------------------------------------------------- one protocol
+
+class Result(NamedTuple):
+    """What one training gave, in nats, and how long it took."""
+
+    nll: evaluation.Estimate
+    elbo: evaluation.Estimate
+    rate: evaluation.Estimate
+    active: int
+    seconds: float
+
+
+def measure(protocol: str, plan: Plan, device: torch.device, args) -> Result:
+    """Train by the plan, and evaluate on the test images (or those held out)."""
+    train, test, prepare = images_of(protocol, device, args)
+    torch.manual_seed(args.seed)
+    model = two_hidden_layers(plan, data.grey(train).mean(0).cpu()).to(device)
+    history = training.fit(model, plan.loss, train, epochs=plan.epochs, prepare=prepare, batch_size=plan.batch_size,
+                           learning_rate=plan.learning_rate, schedule=schedules.cosine, seed=args.seed)
+    found = evaluation.test_elbo(model, test, prepare=prepare)
+    active = evaluation.active_units(model, test, prepare=prepare).sum().item()
+    return Result(negative_log_px(model, test, prepare, args.full), found.elbo, found.rate, active,
+                  sum(history.column("seconds")))
+
+
+def images_of(protocol: str, device: torch.device, args):
+    """Training and test images, and how they become pixels; with --held-out the 10,000 held out are the test."""
+    if protocol == "fixed":
+        source, prepare = data.load_fixed_mnist(device, args.folder), data.fixed
+        return source.train.images, (source.validation if args.held_out else source.test).images, prepare
+    source, prepare = data.load_mnist(device, args.folder), data.stochastic
+    if args.held_out:
+        train, held_out = data.hold_out(source.train, 10_000)
+        return train.images, held_out.images, prepare
+    return source.train.images, source.test.images, prepare
+
+
+def negative_log_px(model, images: torch.Tensor, prepare, full: bool) -> evaluation.Estimate:
+    """−L_5000: of all images if `full`, else −L_500 of all with the mean difference of a part of them added."""
+    if full:
+        found = evaluation.log_px(model, images, n_samples=K, prepare=prepare).estimate
+        return evaluation.Estimate(-found.mean, found.standard_error)
+    of_all = evaluation.log_px(model, images, n_samples=K_QUICK, prepare=prepare).estimate
+    coarse, fine = (evaluation.log_px(model, images[::len(images) // N_QUICK], n_samples=k, prepare=prepare).log_px
+                    for k in (K_QUICK, K))                          # of the same pixels
+    gained = evaluation.estimate(fine - coarse)
+    error = (of_all.standard_error ** 2 + gained.standard_error ** 2) ** 0.5
+    return evaluation.Estimate(-(of_all.mean + gained.mean), error)
+
+
+# ---------------------------------------------------------------- the table
+
+def main() -> None:
+    """Run the protocols that are asked for, and print a table for each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default=str(runtime.pick_device()))
+    parser.add_argument("--folder", default=os.environ.get(data.DATA_FOLDER_VARIABLE))
+    parser.add_argument("--protocols", nargs="+", choices=PUBLISHED, default=list(PUBLISHED))
+    parser.add_argument("--held-out", action="store_true", help="evaluate on 10,000 held-out images, not on the test set")
+    parser.add_argument("--seed", type=int, default=0)
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--quick", action="store_true", help="minutes on a CPU; the default there")
+    budget.add_argument("--full", action="store_true", help="the default on a GPU")
+    args = parser.parse_args()
+    device = torch.device(args.device)
+    args.full = args.full or (device.type == "cuda" and not args.quick)
+    started = time.perf_counter()
+    print(f"{runtime.device_name(device)}; Python {platform.python_version()}, torch {torch.__version__}; "
+          f"{time.strftime('%Y-%m-%d')}; load before: {os.getloadavg()[0]:.2f}")
+    results = {}
+    for protocol in args.protocols:
+        plan = (full_plans() if args.full else quick_plans())[protocol]
+        results[protocol] = measure(protocol, plan, device, args)
+        report(protocol, plan, results[protocol], args.held_out)
+    best = results.get("stochastic") or next(iter(results.values()))
+    print(f"\nnll={best.nll.mean:.2f} se={best.nll.standard_error:.2f} elbo={best.elbo.mean:.2f} "
+          f"seconds={time.perf_counter() - started:.0f}")
+
+
+def report(protocol: str, plan: Plan, ours: Result, held_out: bool) -> None:
+    """Print one protocol's published rows and ours, best last."""
+    print(f"\n{protocol + ' binarization, nats per image':52}{'−log p(x)':>14}{'test ELBO':>17}")
+    for row in PUBLISHED[protocol]:
+        print(f"{row.model + ' (' + row.source + ')':52}{row.nll:14.2f}")
+    h, z = plan.hidden_dim, plan.latent_dim
+    name = f"ours: {plan.words}, {h}-{h}-{z}" + (", held-out images" if held_out else "")
+    print(f"{name:52}{ours.nll!s:>14}{ours.elbo!s:>17}")
+    print(f"  {plan.epochs} epochs at batch {plan.batch_size}, {ours.seconds:.0f} s of training; "
+          f"rate {ours.rate}, {ours.active} of {z} units active")
+
+
+if __name__ == "__main__":
+    main()

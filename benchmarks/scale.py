@@ -1,0 +1,135 @@
+"""What does an epoch of `fit` cost as the work grows? One thing at a time: examples, latents, pixels, processes.
+
+    python benchmarks/scale.py --figure build/scale.png        # two minutes on 2 CPU cores
+    python benchmarks/scale.py --device cuda
+
+The reference VAE, 784–400–20–400–784, at batch 128 on MNIST, in the middle of each row. Data sets of other sizes are parts
+or repetitions of MNIST; pictures of other sizes are MNIST made smaller or larger. Seconds are the median of the epochs but the
+first. The processes of the last row share each batch (`torchrun`); each has one thread on a CPU, or one GPU.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from vae_course import data, models, objectives, parallel, runtime, training
+
+REPEATS = 3
+BATCH_SIZE = 128
+MIDDLE = {"examples": 60_000, "latents": 20, "side": 28, "processes": 1}
+ROWS = {"examples": (5_000, 60_000, 480_000), "latents": (2, 20, 200, 2000), "side": (14, 28, 56), "processes": (1, 2)}
+SHORT = 15_000  # examples where something else than their number grows
+NAMES = {"examples": "training images", "latents": "latent dimensions", "side": "side of a picture, pixels",
+         "processes": "processes"}
+
+
+def images_like(mnist: torch.Tensor, examples: int, side: int) -> torch.Tensor:
+    """(examples, 1, side, side) uint8: parts, repetitions and resized copies of MNIST."""
+    copies = -(-examples // len(mnist))
+    images = mnist.repeat(copies, 1, 1, 1)[:examples]
+    if side == 28:
+        return images
+    mode = "area" if side < 28 else "nearest"
+    return torch.cat([nn.functional.interpolate(block.float(), size=(side, side), mode=mode).to(torch.uint8)
+                      for block in images.split(5000)])
+
+
+def network(latents: int, side: int) -> models.VAE:
+    """side² – 400 – latents – 400 – side²."""
+    features = nn.Sequential(nn.Flatten(), models.mlp([side ** 2, 400]), nn.ReLU())
+    decoder = nn.Sequential(models.mlp([latents, 400, side ** 2]), nn.Unflatten(1, (1, side, side)))
+    return models.VAE(models.GaussianEncoder(features, 400, latents), decoder, input_shape=(1, side, side))
+
+
+def seconds_of_an_epoch(device: torch.device, folder: str | None, examples: int, latents: int, side: int) -> float:
+    """The median of REPEATS epochs, after one that is not counted."""
+    images = images_like(data.load_mnist(device, folder).train.images, examples, side)
+    torch.manual_seed(0)
+    history = training.fit(network(latents, side).to(device), objectives.negative_elbo, images, epochs=1 + REPEATS,
+                           prepare=data.stochastic, batch_size=BATCH_SIZE, progress=False)
+    return statistics.median(history.column("seconds")[1:])
+
+
+# ---------------------------------------------------------------- each measurement in processes of its own
+
+def measured(point: dict, args) -> float:
+    """Seconds of an epoch at a point of the table, run in fresh processes."""
+    n = point["processes"]
+    work = [__file__, "--worker", json.dumps(point), "--device", args.device]
+    work += ["--folder", args.folder] if args.folder else []
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n)] if n > 1 else [
+        sys.executable]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(args.threads)}
+    done = subprocess.run([*start, *work], capture_output=True, text=True, env=environment)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join([*start, *work])} failed:\n{done.stderr}")
+    return json.loads([line for line in done.stdout.splitlines() if line.startswith("{")][-1])["seconds"]
+
+
+def worker(args) -> None:
+    """The other side of `measured`."""
+    point = json.loads(args.worker)
+    device = parallel.start(torch.device(args.device))
+    seconds = seconds_of_an_epoch(device, args.folder, point["examples"], point["latents"], point["side"])
+    if parallel.rank() == 0:
+        print(json.dumps({"seconds": seconds}))
+    parallel.stop()
+
+
+def main() -> None:
+    """Measure every row, print the table, and draw the figure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default=str(runtime.pick_device()))
+    parser.add_argument("--folder", default=os.environ.get(data.DATA_FOLDER_VARIABLE))
+    parser.add_argument("--threads", type=int, default=1, help="of each process")
+    parser.add_argument("--figure", type=Path, help="where to draw the table as curves, e.g. build/scale.png")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.worker:
+        return worker(args)
+    print(f"{runtime.device_name(torch.device(args.device))}, {args.threads} thread(s) a process; Python "
+          f"{platform.python_version()}, torch {torch.__version__}; {time.strftime('%Y-%m-%d')}; "
+          f"load before: {os.getloadavg()[0]:.2f}")
+    print(f"\n{'what grows':28}{'':>8}{'s per epoch':>13}{'µs per image':>14}")
+    table = {}
+    for what, values in ROWS.items():
+        for value in values:
+            point = {**MIDDLE, **({} if what == "examples" else {"examples": SHORT}), what: value}
+            seconds = measured(point, args)
+            table.setdefault(what, []).append((value, 1e6 * seconds / point["examples"]))
+            print(f"{NAMES[what]:28}{value:8,}{seconds:13.2f}{table[what][-1][1]:14.1f}", flush=True)
+    if args.figure:
+        draw(table, args.figure)
+    print("\n" + " ".join(f"{what}_{value}_us={cost:.1f}" for what, row in table.items() for value, cost in row))
+
+
+def draw(table: dict[str, list[tuple[int, float]]], path: Path) -> None:
+    """A log-log panel for each row of the table, all with the same vertical axis."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(1, len(table), figsize=(10, 2.8), sharey=True, layout="constrained")
+    for ax, (what, row) in zip(axes, table.items()):
+        values, costs = zip(*row)
+        ax.loglog(values, costs, "o-", color="tab:blue")
+        ax.set_xticks(values, [f"{value:,}" for value in values])
+        ax.minorticks_off()
+        ax.set_xlabel(NAMES[what])
+    axes[0].set_ylabel("µs per image and epoch")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fig.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    main()
