@@ -116,6 +116,17 @@ def test_a_class_that_never_came_up_in_training_cannot_be_asked_for(tmp_path):
             asked.picture(np.zeros(Z), 5)
 
 
+@pytest.mark.parametrize("forget", [
+    lambda model, images: negative_elbo(model, data.grey(images)),
+    lambda model, images: fit(model, negative_elbo, images, epochs=1, batch_size=5, prepare=data.grey, progress=False),
+    lambda model, images: evaluation.test_elbo(model, images, prepare=data.grey),
+    lambda model, images: evaluation.log_px(model, images, n_samples=2, prepare=data.grey),
+])
+def test_forgotten_labels_are_asked_for(forget):
+    with pytest.raises(TypeError, match=r"a conditional model needs its condition.*got none: e\.g\. fit\("):
+        forget(small(), tiny_images(10)[0])
+
+
 def test_a_plain_vae_says_that_it_takes_no_labels():
     with pytest.raises(TypeError, match="positional argument"):
         negative_elbo(reference_vae(Z, HIDDEN), binary_images(), LABELS)
@@ -324,6 +335,8 @@ def test_the_class_posterior_names_a_prior_that_does_not_fit():
         evaluation.class_posterior(model, x, 3, n_samples=2, prepare=lambda x: x, log_prior_y=torch.zeros(4))
     with pytest.raises(ValueError, match=r"labels must lie from 0 to 2 \(num_classes = 3\)"):
         evaluation.class_posterior(model, x, 5, n_samples=2, prepare=lambda x: x)
+    with pytest.raises(ValueError, match="num_classes must be at least 2, got 0"):
+        evaluation.class_posterior(model, x, 0, n_samples=2, prepare=lambda x: x)
 
 
 def test_training_against_the_wrong_prior_leaves_the_class_means_untrained():

@@ -427,7 +427,7 @@ def test_style_mix_draws_the_mixed_code_between_its_two_images():
 
 def test_a_decoder_that_ignores_the_class_can_be_looked_at():
     box = style_pad(lambda z, y: picture(z), codes(2), LABELS)
-    row = tiles(box.image.value, 18 + 280 + 8 + 18, 0, 10, 2)
+    row = tiles(box.image.value, 18 + 280 + 8 + 18, 0, 5, 2)
     assert isinstance(box, Explorer) and all(np.array_equal(tile, row[0]) for tile in row)
 
 

@@ -122,13 +122,13 @@ class CVAE(VAE):
         super().__init__(encoder, decoder, likelihood, input_shape)
         self.condition, self.prior = condition, prior
 
-    def encode(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """mu and logvar of q(z|x, y), (B, Z) each, for images x (B, *input_shape) in [0, 1] and conditions y (B, …)."""
         self._check_input(x)
         mu, logvar = self.encoder(x, self._condition(y, x=x))
         return mu.float(), logvar.float()  # float32 also under autocast: the KL is a difference of large terms
 
-    def decode(self, z: Tensor, y: Tensor) -> Tensor:
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """recon (B, *input_shape) for z (B, Z) and y (B, …): logits for a Bernoulli likelihood, means for a Gaussian one."""
         self._check_code(z)
         return self.decoder(z, self._condition(y, z=z)).float()
@@ -177,7 +177,10 @@ class CVAE(VAE):
         self._check_asked(labels)
         return super().picture(z, labels)
 
-    def _condition(self, y: Tensor, **others: Tensor) -> Tensor:
+    def _condition(self, y: Tensor | None, **others: Tensor) -> Tensor:
+        if y is None:
+            raise TypeError("a conditional model needs its condition, such as labels (B,), after the images, got none: e.g. "
+                            "fit(model, loss_fn, (images, labels), …) and test_elbo(model, images, labels, …)")
         c = self.condition(y)
         for name, tensor in others.items():
             if len(c) != len(tensor):

@@ -151,10 +151,12 @@ def class_posterior(model, images: Tensor, num_classes: int, *, n_samples: int, 
         (N, C) nats; exp of a row sums to 1, and its argmax is the predicted class.
 
     Raises:
-        ValueError: as `log_px`; or if log_prior_y does not hold one number for each class.
+        ValueError: as `log_px`; or if num_classes < 2, or log_prior_y does not hold one number for each class.
 
     Source: Bayes' rule; derived in notebooks/11.
     """
+    if num_classes < 2:
+        raise ValueError(f"num_classes must be at least 2, got {num_classes}")
     if log_prior_y is None:
         log_prior_y = torch.zeros(num_classes)
     if log_prior_y.shape != (num_classes,):
