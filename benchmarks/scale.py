@@ -4,8 +4,8 @@
     python benchmarks/scale.py --device cuda
 
 The reference VAE, 784–400–20–400–784, at batch 128 on MNIST, in the middle of each row. Data sets of other sizes are parts
-or repetitions of MNIST; pictures of other sizes are MNIST made smaller or larger. Seconds are the median of the epochs but the
-first. The processes of the last row share each batch (`torchrun`); each has one thread on a CPU, or one GPU.
+or repetitions of MNIST; pictures of other sizes are MNIST made smaller or larger. Seconds are the median of the epochs but
+the first. The processes of the last row share each batch (`torchrun`); each has one thread on a CPU, or one GPU.
 """
 
 import argparse

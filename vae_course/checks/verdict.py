@@ -68,7 +68,9 @@ def compare(answer: Callable, right: Callable, cases: Sequence[tuple], mistakes:
     """
     def check() -> str:
         for arguments in cases:
-            got, wanted = answer(*arguments), right(*arguments)
+            own = [value.clone() if isinstance(value, torch.Tensor) else value
+                   for value in arguments]  # it may write to them
+            got, wanted = answer(*own), right(*arguments)
             if isinstance(wanted, tuple) and (not isinstance(got, (tuple, list)) or len(got) != len(wanted)):
                 raise Wrong(f"Return {len(wanted)} things, in this order: {otherwise or done}")
             if not _same(got, wanted, tolerance):
