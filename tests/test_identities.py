@@ -227,3 +227,18 @@ def test_the_diagonal_sum_with_any_number_of_latents():
     Derivation(whole).step(parts, because="a sum of sums")
     with pytest.raises((StepRefuted, StepUndecided)):
         Derivation(whole).step(parts + dims / 2, because="a wrong count")
+
+
+def test_tweedie_for_an_unknown_density():
+    def clean(f):
+        return over_line(prior(u0) * f * N(x, u0, sigma ** 2), u0)
+
+    u0 = sp.symbols("u_0", real=True)
+    start = x + sigma ** 2 * sp.Derivative(sp.log(clean(1)), x)
+    d = Derivation(start)
+    d.step(x + sigma ** 2 * over_line(prior(u0) * sp.Derivative(N(x, u0, sigma ** 2), x), u0) / clean(1),
+           because="the chain rule, and the derivative under the integral")
+    d.step(clean(u0) / clean(1), because="the derivative of a Gaussian")
+    for wrong in (x - sigma ** 2 * sp.Derivative(sp.log(clean(1)), x), x + sigma * sp.Derivative(sp.log(clean(1)), x)):
+        with pytest.raises(StepRefuted):
+            Derivation(wrong).step(clean(u0) / clean(1), because="the wrong sign or power")

@@ -15,6 +15,8 @@ def closed_form(expr: sp.Basic) -> sp.Basic:
     kinds = (sp.Derivative, sp.Subs, sp.Sum, sp.Product, sp.Integral, sp.Limit, sp.Determinant, sp.Trace)
     if not expr.has(*kinds, sp.MatrixExpr):
         return expr
+    # First differentiate under integrals: a substitution in them would hide what depends on the variable.
+    expr = expr.xreplace({d: d.doit(integrals=False) for d in expr.atoms(sp.Derivative) if d.expr.has(sp.Integral)})
     return expr.replace(lambda part: isinstance(part, (*kinds, sp.MatrixExpr)), _close)
 
 
