@@ -2,6 +2,8 @@
 
 import math
 import re
+import subprocess
+import sys
 import weakref
 
 import pytest
@@ -156,6 +158,14 @@ def test_log_px_has_the_values_of_the_course():
     assert_estimates(many.log_px, -1.57706)
 
 
+def test_the_bound_rises_with_k_from_the_elbo_to_log_px():
+    ones, exact, below = torch.ones(4000, 1), -1.57706, -float("inf")
+    for k in (1, 2, 5, 20, 100):
+        mean, error = mean_and_error(log_px(toy_vae(), ones, n_samples=k, prepare=as_they_are, seed=k).log_px)
+        assert below < mean < exact + 3 * error, f"K = {k}: {mean:.4f} ± {error:.4f} after {below:.4f}"
+        below = mean + 3 * error if k < 20 else mean  # so near to log p(x) the steps are smaller than three errors
+
+
 def test_log_px_agrees_with_the_exact_value_within_the_error_it_states():
     model = wide_vae()
     x = model.draw(7, seed=3)
@@ -294,6 +304,24 @@ def test_the_weights_of_many_samples_fit_into_the_memory():
     # Here the (K, B) weights, in double precision, are larger than what the small decoder makes.
     model, x, memory = wide_vae(), torch.zeros(150, 5), 2**20
     assert peak_bytes(lambda: log_px(model, x, n_samples=2000, prepare=as_they_are, memory=memory)) <= memory
+
+
+PEAK_OF_A_PROCESS = """
+import resource, torch
+from vae_course import data, evaluation, models
+test_set = torch.randint(0, 256, (10_000, 1, 28, 28), dtype=torch.uint8)
+model = models.reference_vae(latent_dim=50, hidden_dim=500)
+evaluation.log_px(model, test_set[:{images}], n_samples=5000, prepare=data.stochastic)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux alone")
+def test_a_process_with_5000_samples_stays_below_two_gibibytes():
+    # The chunks of more images are as large: they come one after the other.
+    done = subprocess.run([sys.executable, "-c", PEAK_OF_A_PROCESS.format(images=300)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) * 1024 < 2 * 2**30
 
 
 def test_too_little_memory_is_an_error_that_says_how_much_is_needed():

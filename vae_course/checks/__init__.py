@@ -47,19 +47,24 @@ from vae_course.checks.chapter_07 import (
 )
 from vae_course.checks.chapter_08 import check_deeper_vae, check_effective_beta, check_forward, check_kl_gradient, check_loss
 from vae_course.checks.chapter_09 import check_arc, check_blend, check_information_of_table, check_log_mixture
+from vae_course.checks.chapter_10 import check_best_latent, check_diagnose, check_free_bits, check_predict
 from vae_course.checks.chapter_11 import (
     check_best_means,
     check_conditional_elbo,
     check_information_given_z,
     check_log_class_posterior,
 )
+from vae_course.checks.chapter_12 import check_auroc, check_best_guess, check_effective_samples, check_iw_bound
 from vae_course.checks.verdict import Verdict
 
 __all__ = [
     "Verdict",
     "check_arc",
+    "check_auroc",
     "check_bce_mass",
     "check_best_baseline",
+    "check_best_guess",
+    "check_best_latent",
     "check_best_means",
     "check_best_q",
     "check_best_sigma",
@@ -77,19 +82,23 @@ __all__ = [
     "check_conditional_elbo",
     "check_cost_of_halving",
     "check_deeper_vae",
+    "check_diagnose",
     "check_discrete_elbo",
     "check_draw_and_slope",
     "check_draw_exponential",
     "check_effective_beta",
     "check_effective_sample_size",
+    "check_effective_samples",
     "check_expected_distance",
     "check_forward",
+    "check_free_bits",
     "check_gap_of_q",
     "check_gaussian_nats",
     "check_generate",
     "check_highest_log_px",
     "check_information_given_z",
     "check_information_of_table",
+    "check_iw_bound",
     "check_kl_from_log_sigma",
     "check_kl_gradient",
     "check_kl_normals",
@@ -102,6 +111,7 @@ __all__ = [
     "check_mixture_moments",
     "check_noise_share",
     "check_posterior_of_several",
+    "check_predict",
     "check_priced_sigma",
     "check_score_for_log_sigma",
     "check_score_over_pathwise",

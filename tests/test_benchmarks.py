@@ -1,0 +1,220 @@
+"""The benchmarks' counts against other counts, and that they run. Nothing here is timed."""
+
+import importlib
+import math
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+from torch.utils.flop_counter import FlopCounterMode
+
+from vae_course import data, models, objectives, training
+
+FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
+SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py"))
+N = 256
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Imports a benchmark by its name, as if it were started from its folder."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return importlib.import_module
+
+
+@pytest.fixture
+def gpu_speed(script):
+    return script("gpu_speed")
+
+
+def pictures(n: int, seed: int = 0) -> torch.Tensor:
+    """(n, 1, 28, 28) uint8: noise around one of two patterns."""
+    generator = torch.Generator().manual_seed(seed)
+    patterns = torch.randint(0, 200, (2, 1, 28, 28), generator=torch.Generator().manual_seed(7))
+    which = torch.randint(0, 2, (n,), generator=generator)
+    return (patterns[which] + torch.randint(0, 56, (n, 1, 28, 28), generator=generator)).to(torch.uint8)
+
+
+def one_step(batch_size: int, loss_fn=objectives.negative_elbo, prepare=data.grey) -> training.TrainingStep:
+    """A step of fit on the reference VAE, which has been run once."""
+    step = training.TrainingStep(models.reference_vae(activation=nn.SiLU), loss_fn, prepare, (pictures(N),), batch_size,
+                                 torch.full((N // batch_size,), 1e-3), max_grad_norm=1.0, bf16=False)
+    step.begin_epoch(0)
+    step()
+    step.begin_epoch(0)
+    return step
+
+
+# ---------------------------------------------------------------- every script
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_says_what_it_does(name, script, monkeypatch, capsys):
+    module = script(name)
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", "--help"])
+    with pytest.raises(SystemExit) as end:
+        module.main()
+    said = capsys.readouterr().out
+    assert end.value.code == 0
+    assert module.__doc__.splitlines()[0] in said and f"python benchmarks/{name}.py" in said
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_readme_names_it(name):
+    assert f"`{name}.py`" in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+# ---------------------------------------------------------------- what an epoch consists of
+
+@pytest.mark.parametrize("batch_size", [32, 128])
+def test_the_operations_of_a_step_are_those_that_torch_counts(batch_size, script):
+    step = one_step(batch_size)
+    with FlopCounterMode(display=False) as counter:
+        step()
+    assert counter.get_total_flops() == batch_size * script("train_speed").FLOP_PER_IMAGE
+
+
+def test_the_parameters_and_adams_numbers_are_those_of_the_model(gpu_speed):
+    step = one_step(32)
+    sizes = {name: sum(p.numel() for p in tensors) for name, tensors in {
+        "weights": step.model.parameters(),
+        "gradients": (p.grad for p in step.model.parameters()),
+        "means": (state["exp_avg"] for state in step.optimizer.state.values()),
+        "squares": (state["exp_avg_sq"] for state in step.optimizer.state.values())}.items()}
+    assert set(sizes.values()) == {gpu_speed.PARAMETERS}
+    assert {p.dtype for p in step.model.parameters()} == {torch.float32}
+
+
+def test_the_numbers_between_the_layers_are_those_of_the_model(gpu_speed):
+    model, sizes = models.reference_vae(), []
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear):
+            layer.register_forward_hook(lambda layer, x, y: sizes.append(y[0].numel()))
+    _, mu, _ = model(data.grey(pictures(3)))
+    assert gpu_speed.ACTIVATIONS == 784 + sum(sizes) + mu[0].numel()  # the pixels and z are no layer's result
+
+
+# ---------------------------------------------------------------- the roofline
+
+def test_the_roofline_by_hand(gpu_speed):
+    hardware = gpu_speed.Hardware(flop_rate=1e12, bandwidth=1e10, number_bytes=2)
+    found = gpu_speed.roofline(60_000, 128, hardware)     # 468 steps, 59,904 images
+    assert found.arithmetic == pytest.approx(59_904 * 3_280_000 / 1e12)
+    assert found.memory == pytest.approx((468 * 44 * 652_824 + 59_904 * (784 + 24_432)) / 1e10)
+
+
+def test_larger_batches_move_fewer_bytes_for_the_same_images(gpu_speed):
+    hardware = gpu_speed.Hardware(1e12, 1e10, 4)
+    rows = [gpu_speed.roofline(65_536, size, hardware) for size in (128, 256, 8192)]
+    assert len({row.arithmetic for row in rows}) == 1
+    assert rows[0].memory - rows[1].memory == pytest.approx(256 * gpu_speed.PASSES * 4 * gpu_speed.PARAMETERS / 1e10)
+    assert rows[0].memory > rows[1].memory > rows[2].memory > 65_536 * gpu_speed.bytes_per_image(4) / 1e10
+
+
+def test_rates_are_positive_numbers(script, gpu_speed):
+    device = torch.device("cpu")
+    assert 0 < script("train_speed").matmul_peak(device, torch.float32, n=64) < math.inf
+    assert 0 < gpu_speed.copy_bandwidth(device) < math.inf
+
+
+def test_the_steady_epoch_leaves_out_the_first(gpu_speed):
+    assert gpu_speed.steady([100.0, 3.0, 1.0, 2.0]) == 2.0
+
+
+# ---------------------------------------------------------------- the run
+
+def test_the_ways_of_fit_give_the_same_model(gpu_speed):
+    # aot_eager traces as the compiler does, and generates no code: a second instead of twenty.
+    images = pictures(N)
+    eager = gpu_speed.train(images, 2, 128, way="eager")
+    compiled = gpu_speed.train(images, 2, 128, way="torch.compile", backend="aot_eager")
+    assert len(eager.seconds) == len(compiled.seconds) == 2
+    for name, value in eager.model.state_dict().items():
+        assert_close(compiled.model.state_dict()[name], value, rtol=1e-3, atol=1e-3)
+
+
+def test_the_compiled_loss_is_compiled_once(gpu_speed):
+    # A second compilation, of a step that is being recorded as a CUDA graph, would spoil the recording.
+    step = one_step(32, gpu_speed.compiled_loss("aot_eager"), gpu_speed.as_they_are)
+    torch.compiler.set_stance("fail_on_recompile")
+    try:
+        for _ in range(5):
+            step()
+    finally:
+        torch.compiler.set_stance("default")
+
+
+def test_a_compiled_loss_is_still_told_how_far_the_training_is():
+    compiled = torch.compile(objectives.warm_up_negative_elbo, backend="eager")
+    assert training.PreparedLoss(models.reference_vae(), compiled, data.grey).takes_progress
+
+
+@pytest.fixture
+def small_run(gpu_speed, script, monkeypatch):
+    """256 images, and no other processes: what they would have answered is given."""
+    images = data.ImageData("noise", data.ImageSet(pictures(N), None), data.ImageSet(pictures(50, seed=1), None))
+    monkeypatch.setattr(data, "load_mnist", lambda device, folder: images)
+    monkeypatch.setattr(gpu_speed, "N_IMAGES", N)
+    monkeypatch.setattr(gpu_speed, "measure_hardware", lambda device: gpu_speed.Hardware(1e12, 1e11, 4))
+    monkeypatch.setattr(gpu_speed, "run_way", lambda way, size, epochs, args: {"seconds": [9.0, 2.0, 2.5], "note": ""})
+
+    def answer(which, epochs, args, seed):
+        elbo = {"textbook": -105.0}.get(which, -110.0 + 2 * epochs)   # as good after three epochs
+        return {"seconds": [4.0 if which == "textbook" else 0.5] * epochs, "elbo": elbo}
+    monkeypatch.setattr(script("train_speed"), "run_child", answer)
+    return gpu_speed
+
+
+def last_line(text: str) -> dict[str, float]:
+    return {name: float(value) for name, value in (word.split("=") for word in text.splitlines()[-1].split())}
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_the_last_line_is_for_machines(quick, small_run, capsys):
+    small_run.main(["--device", "cpu", "--epochs", "2", *(["--quick"] if quick else [])])
+    said = capsys.readouterr().out
+    line = last_line(said)
+    assert all(0 < value < math.inf for value in line.values())
+    assert line["epochs"] == 2 and line["best_batch"] in (128, 256)
+    assert line["eager_128_epoch_s"] == 2.25 and line["compile_128_first_epoch_s"] == 9.0
+    assert line["textbook_epoch_s"] == 4.0 and line["to_elbo_s"] == 1.5
+    assert line["epoch_ratio"] == pytest.approx(4.0 / line["batch_128_epoch_s"], rel=1e-3)
+    assert "CUDA graphs are for GPUs" in said and not any("graph" in name for name in line)
+
+
+def test_on_a_gpu_all_four_ways_are_compared(small_run):
+    args = small_run.parse(["--device", "cuda"])
+    line = small_run.compare_ways(args, 3, [128, 4096])
+    assert len(line) == 2 * 4 * 2 and line["compile_cuda_graph_4096_epoch_s"] == 2.25
+
+
+def test_a_way_that_fails_says_so_and_the_others_go_on(small_run, monkeypatch, capsys):
+    def answer(way, size, epochs, args):
+        return {"note": "failed: no compiler"} if "compile" in way else {"seconds": [2.0, 1.0], "note": ""}
+    monkeypatch.setattr(small_run, "run_way", answer)
+    assert small_run.compare_ways(small_run.parse(["--device", "cpu"]), 2, [128]).keys() == {
+        "eager_128_first_epoch_s", "eager_128_epoch_s"}
+    assert "failed: no compiler" in capsys.readouterr().out
+
+
+def test_a_fit_that_is_not_as_good_has_no_time_to_that(small_run, script, monkeypatch, capsys):
+    def answer(which, epochs, args, seed):
+        good = which == "textbook" or seed == 100   # the search's seed is lucky, the timed ones are not
+        return {"seconds": [1.0] * epochs, "elbo": -100.0 if good else -101.0}
+    monkeypatch.setattr(script("train_speed"), "run_child", answer)
+    line = small_run.against_textbook(small_run.parse(["--device", "cpu"]), 0.5, repeats=3)
+    assert line == {"textbook_epoch_s": 1.0, "epoch_ratio": 2.0} and "NOT as good" in capsys.readouterr().out
+
+
+def test_a_part_of_mnist_is_refused(small_run, monkeypatch):
+    monkeypatch.setattr(small_run, "N_IMAGES", 60_000)
+    with pytest.raises(SystemExit, match="needs the full MNIST"):
+        small_run.main(["--device", "cpu"])
+
+
+def test_one_epoch_is_too_few(gpu_speed, capsys):
+    with pytest.raises(SystemExit):
+        gpu_speed.parse(["--epochs", "1"])
+    assert "at least 2" in capsys.readouterr().err
