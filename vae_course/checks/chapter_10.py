@@ -27,7 +27,7 @@ def check_best_latent(best_latent: Callable[[float, float, float], tuple[float, 
         best_latent, answer(weight, rate), [(3.0, 0.5, 4.0), (1.0, 0.5, 4.0), (2.0, 0.7, 0.5), (0.3, 1.0, 1.0)], {
             "Below the threshold S = βT nothing is switched on: both are 0.": answer(weight, rate, always),
             "Right above the threshold. Below it the latent is off: w² = 0 and the rate is 0, not negative.":
-                answer(weight, lambda *case: max(rate(*case), 0.0), always),
+                lambda *case: (max(weight(*case), 0.0), rate(*case)),
             "β multiplies T, the price of a nat, in the threshold and in w².":
                 answer(lambda S, T, beta: S - T, lambda S, T, beta: 0.5 * math.log(S / T), lambda S, T, beta: S > T),
             "That is w; return its square S − βT.": answer(lambda *case: math.sqrt(weight(*case)), rate),
