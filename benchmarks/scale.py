@@ -1,11 +1,12 @@
 """What does an epoch of `fit` cost as the work grows? One thing at a time: examples, latents, pixels, processes.
 
-    python benchmarks/scale.py --figure build/scale.png        # two minutes on 2 CPU cores
+    python benchmarks/scale.py --figure build/scale.png        # three and a half minutes on 2 CPU cores
     python benchmarks/scale.py --device cuda
 
 The reference VAE, 784–400–20–400–784, at batch 128 on MNIST, in the middle of each row. Data sets of other sizes are parts
 or repetitions of MNIST; pictures of other sizes are MNIST made smaller or larger. Seconds are the median of the epochs but
-the first. The processes of the last row share each batch (`torchrun`); each has one thread on a CPU, or one GPU.
+the first. The processes of the last two rows share each batch (`torchrun`); each has one thread on a CPU, or one GPU. The
+gradients are exchanged once a step, whatever the batch: so they are measured at batch 1,024 too.
 """
 
 import argparse
@@ -24,12 +25,14 @@ from torch import nn
 from vae_course import data, models, objectives, parallel, runtime, training
 
 REPEATS = 3
-BATCH_SIZE = 128
-MIDDLE = {"examples": 60_000, "latents": 20, "side": 28, "processes": 1}
-ROWS = {"examples": (5_000, 60_000, 480_000), "latents": (2, 20, 200, 2000), "side": (14, 28, 56), "processes": (1, 2)}
-SHORT = 15_000  # examples where something else than their number grows
-NAMES = {"examples": "training images", "latents": "latent dimensions", "side": "side of a picture, pixels",
-         "processes": "processes"}
+MIDDLE = {"examples": 15_000, "latents": 20, "side": 28, "processes": 1, "batch_size": 128}
+ROWS = {  # a name in the table and for machines → what grows, its values, and what else is not in the middle
+    ("training images", "examples"): ("examples", (5_000, 60_000, 480_000), {}),
+    ("latent dimensions", "latents"): ("latents", (2, 20, 200, 2000), {}),
+    ("side of a picture, pixels", "side"): ("side", (14, 28, 56), {}),
+    ("processes", "processes"): ("processes", (1, 2), {}),
+    ("processes, batch 1,024", "processes_at_1024"): ("processes", (1, 2), {"batch_size": 1024}),
+}
 
 
 def images_like(mnist: torch.Tensor, examples: int, side: int) -> torch.Tensor:
@@ -50,12 +53,12 @@ def network(latents: int, side: int) -> models.VAE:
     return models.VAE(models.GaussianEncoder(features, 400, latents), decoder, input_shape=(1, side, side))
 
 
-def seconds_of_an_epoch(device: torch.device, folder: str | None, examples: int, latents: int, side: int) -> float:
+def seconds_of_an_epoch(device: torch.device, folder: str | None, point: dict) -> float:
     """The median of REPEATS epochs, after one that is not counted."""
-    images = images_like(data.load_mnist(device, folder).train.images, examples, side)
+    images = images_like(data.load_mnist(device, folder).train.images, point["examples"], point["side"])
     torch.manual_seed(0)
-    history = training.fit(network(latents, side).to(device), objectives.negative_elbo, images, epochs=1 + REPEATS,
-                           prepare=data.stochastic, batch_size=BATCH_SIZE, progress=False)
+    history = training.fit(network(point["latents"], point["side"]).to(device), objectives.negative_elbo, images,
+                           epochs=1 + REPEATS, prepare=data.stochastic, batch_size=point["batch_size"], progress=False)
     return statistics.median(history.column("seconds")[1:])
 
 
@@ -77,9 +80,8 @@ def measured(point: dict, args) -> float:
 
 def worker(args) -> None:
     """The other side of `measured`."""
-    point = json.loads(args.worker)
     device = parallel.start(torch.device(args.device))
-    seconds = seconds_of_an_epoch(device, args.folder, point["examples"], point["latents"], point["side"])
+    seconds = seconds_of_an_epoch(device, args.folder, json.loads(args.worker))
     if parallel.rank() == 0:
         print(json.dumps({"seconds": seconds}))
     parallel.stop()
@@ -101,31 +103,34 @@ def main() -> None:
           f"load before: {os.getloadavg()[0]:.2f}")
     print(f"\n{'what grows':28}{'':>8}{'s per epoch':>13}{'µs per image':>14}")
     table = {}
-    for what, values in ROWS.items():
+    for names, (grows, values, others) in ROWS.items():
         for value in values:
-            point = {**MIDDLE, **({} if what == "examples" else {"examples": SHORT}), what: value}
+            point = {**MIDDLE, **others, grows: value}
             seconds = measured(point, args)
-            table.setdefault(what, []).append((value, 1e6 * seconds / point["examples"]))
-            print(f"{NAMES[what]:28}{value:8,}{seconds:13.2f}{table[what][-1][1]:14.1f}", flush=True)
+            table.setdefault(names, []).append((value, 1e6 * seconds / point["examples"]))
+            print(f"{names[0]:28}{value:8,}{seconds:13.2f}{table[names][-1][1]:14.1f}", flush=True)
     if args.figure:
         draw(table, args.figure)
-    print("\n" + " ".join(f"{what}_{value}_us={cost:.1f}" for what, row in table.items() for value, cost in row))
+    print("\n" + " ".join(f"{name}_{value}_us={cost:.1f}" for (_, name), row in table.items() for value, cost in row))
 
 
-def draw(table: dict[str, list[tuple[int, float]]], path: Path) -> None:
+def draw(table: dict[tuple[str, str], list[tuple[int, float]]], path: Path) -> None:
     """A log-log panel for each row of the table, all with the same vertical axis."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    fig, axes = plt.subplots(1, len(table), figsize=(10, 2.8), sharey=True, layout="constrained")
-    for ax, (what, row) in zip(axes, table.items()):
+    fig, axes = plt.subplots(1, len(table), figsize=(12, 3), sharey=True, layout="constrained")
+    for ax, ((name, _), row) in zip(axes, table.items()):
         values, costs = zip(*row)
         ax.loglog(values, costs, "o-", color="tab:blue")
-        ax.set_xticks(values, [f"{value:,}" for value in values])
+        ax.set_xticks(values, [f"{value // 1000}k" if value >= 1000 else str(value) for value in values])
+        ax.set(xlabel=name, xlim=(values[0] / 1.3, values[-1] * 1.3))
+        ax.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:g}"))
+        ax.grid(axis="y", alpha=0.3)
         ax.minorticks_off()
-        ax.set_xlabel(NAMES[what])
     axes[0].set_ylabel("µs per image and epoch")
     path.parent.mkdir(parents=True, exist_ok=True)
     fig.savefig(path, dpi=120)
