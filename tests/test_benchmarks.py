@@ -218,3 +218,46 @@ def test_one_epoch_is_too_few(gpu_speed, capsys):
     with pytest.raises(SystemExit):
         gpu_speed.parse(["--epochs", "1"])
     assert "at least 2" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- scale.py
+
+@pytest.fixture
+def scale(script):
+    return script("scale")
+
+
+@pytest.mark.parametrize("examples, side", [(6, 28), (10, 28), (25, 28), (7, 14), (12, 56)])
+def test_scale_has_pictures_of_each_number_and_size(scale, examples, side):
+    mnist = pictures(10)
+    images = scale.images_like(mnist, examples, side)
+    assert images.shape == (examples, 1, side, side) and images.dtype == torch.uint8
+    assert_close(images.float().mean((2, 3)), mnist.repeat(3, 1, 1, 1)[:examples].float().mean((2, 3)), atol=1.0, rtol=0)
+
+
+def test_scales_middle_is_the_reference_vae(scale):
+    ours, reference = scale.network(20, 28), models.reference_vae(latent_dim=20)
+    assert [p.shape for p in ours.parameters()] == [p.shape for p in reference.parameters()]
+
+
+def test_scale_prints_every_row_and_draws(scale, monkeypatch, capsys, tmp_path):
+    asked = []
+
+    def measured(point, args):
+        asked.append(point)
+        return 1e-4 * point["examples"] * point["side"] / point["processes"]
+
+    monkeypatch.setattr(scale, "measured", measured)
+    monkeypatch.setattr(sys, "argv", ["scale.py", "--device", "cpu", "--figure", str(tmp_path / "a" / "scale.png")])
+    scale.main()
+    values = last_line(capsys.readouterr().out)
+    assert values["side_56_us"] == pytest.approx(5600) and values["processes_at_1024_2_us"] == pytest.approx(1400)
+    assert len(values) == len(asked) == 14 and {point["examples"] for point in asked} == {5_000, 15_000, 60_000, 480_000}
+    assert (tmp_path / "a" / "scale.png").stat().st_size > 10_000
+
+
+def test_scale_measures_with_fit(scale, monkeypatch):
+    images = pictures(60)
+    monkeypatch.setattr(data, "load_mnist", lambda *_: data.ImageData("x", *2 * [data.ImageSet(images, None)]))
+    point = {**scale.MIDDLE, "examples": 90, "side": 14, "latents": 3, "batch_size": 30}
+    assert scale.seconds_of_an_epoch(torch.device("cpu"), None, point) > 0
