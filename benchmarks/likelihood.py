@@ -2,6 +2,7 @@
 
     python benchmarks/likelihood.py            # --quick on a CPU: under six minutes on 2 cores
     python benchmarks/likelihood.py --full     # the default on a GPU: the importance-weighted objective, many epochs
+    python benchmarks/likelihood.py --architecture published    # 784-200-200-50 with tanh, as in Burda et al. (2016)
 
 Every number is in nats per image on the 10,000 test images: the test ELBO, and −log p(x) by L_5000. `--quick` computes L_100
 for all test images, and adds the mean of L_5000 − L_100 over 250 of them; both enter the standard error. Settings were
@@ -14,7 +15,7 @@ import os
 import platform
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -45,13 +46,14 @@ PUBLISHED = {
 
 @dataclass(frozen=True)
 class Plan:
-    """What is trained: 784 – hidden – hidden – latent and back, one layer of latents."""
+    """What is trained, and how. One layer of latents."""
 
     epochs: int
     batch_size: int
     learning_rate: float
     loss: object
     words: str
+    architecture: str = "wide"
     hidden_dim: int = 500
     latent_dim: int = 50
 
@@ -70,13 +72,35 @@ def full_plans() -> dict[str, Plan]:
             "fixed": Plan(300, 128, 1e-3, iwae, "IWAE-50, one layer", hidden_dim=1000)}
 
 
-def two_hidden_layers(plan: Plan, mean_image: torch.Tensor) -> models.VAE:
+ARCHITECTURES = {
+    "wide": "two hidden layers with SiLU, 500 wide (--full: 1000)",
+    "published": "two hidden layers with tanh, 200 wide, as in Burda et al. (2016)",
+    "convolutional": "two strided convolutions on either side",
+}
+
+
+def with_architecture(plan: Plan, architecture: str) -> Plan:
+    """The same training of another network."""
+    width = {"wide": plan.hidden_dim, "published": 200, "convolutional": 512}[architecture]
+    return replace(plan, architecture=architecture, hidden_dim=width)
+
+
+def network(plan: Plan, mean_image: torch.Tensor) -> models.VAE:
     """The VAE of a plan, which starts at the mean image."""
     h, z = plan.hidden_dim, plan.latent_dim
-    features = nn.Sequential(nn.Flatten(), models.mlp([784, h, h], nn.SiLU), nn.SiLU())
-    decoder = nn.Sequential(models.mlp([z, h, h, 784], nn.SiLU), nn.Unflatten(1, (1, 28, 28)))
+    if plan.architecture == "convolutional":
+        return models.conv_vae(latent_dim=z, channels=64, hidden_dim=h, mean_image=mean_image)
+    activation = nn.Tanh if plan.architecture == "published" else nn.SiLU
+    features = nn.Sequential(nn.Flatten(), models.mlp([784, h, h], activation), activation())
+    decoder = nn.Sequential(models.mlp([z, h, h, 784], activation), nn.Unflatten(1, (1, 28, 28)))
     models.start_at_mean_image(decoder[0][-1], mean_image)
     return models.VAE(models.GaussianEncoder(features, h, z), decoder)
+
+
+def name_of(plan: Plan) -> str:
+    """How the table calls it."""
+    shape = {"wide": "{0}-{0}-{1}", "published": "{0}-{0}-{1} tanh", "convolutional": "convolutions-{0}-{1}"}
+    return f"{plan.words}, " + shape[plan.architecture].format(plan.hidden_dim, plan.latent_dim)
 
 
 # ---------------------------------------------------------------- one protocol
@@ -95,7 +119,7 @@ def measure(protocol: str, plan: Plan, device: torch.device, args) -> Result:
     """Train by the plan, and evaluate on the test images (or those held out)."""
     train, test, prepare = images_of(protocol, device, args)
     torch.manual_seed(args.seed)
-    model = two_hidden_layers(plan, data.grey(train).mean(0).cpu()).to(device)
+    model = network(plan, data.grey(train).mean(0).cpu()).to(device)
     history = training.fit(model, plan.loss, train, epochs=plan.epochs, prepare=prepare, batch_size=plan.batch_size,
                            learning_rate=plan.learning_rate, schedule=schedules.cosine, seed=args.seed,
                            progress=sys.stderr.isatty())
@@ -138,6 +162,9 @@ def main() -> None:
     parser.add_argument("--device", default=str(runtime.pick_device()))
     parser.add_argument("--folder", default=os.environ.get(data.DATA_FOLDER_VARIABLE))
     parser.add_argument("--protocols", nargs="+", choices=PUBLISHED, default=list(PUBLISHED))
+    parser.add_argument("--architecture", choices=ARCHITECTURES, default="wide",
+                        help="; ".join(f"{name}: {words}" for name, words in ARCHITECTURES.items()))
+    parser.add_argument("--epochs", type=int, help="in place of the plan's")
     parser.add_argument("--held-out", action="store_true", help="evaluate on 10,000 held-out images, not on the test set")
     parser.add_argument("--seed", type=int, default=0)
     budget = parser.add_mutually_exclusive_group()
@@ -151,7 +178,9 @@ def main() -> None:
           f"{time.strftime('%Y-%m-%d')}; load before: {os.getloadavg()[0]:.2f}")
     results = {}
     for protocol in args.protocols:
-        plan = (full_plans() if args.full else quick_plans())[protocol]
+        plan = with_architecture((full_plans() if args.full else quick_plans())[protocol], args.architecture)
+        if args.epochs is not None:
+            plan = replace(plan, epochs=args.epochs)
         results[protocol] = measure(protocol, plan, device, args)
         report(protocol, plan, results[protocol], args.held_out)
     best = results.get("stochastic") or next(iter(results.values()))
@@ -164,11 +193,10 @@ def report(protocol: str, plan: Plan, ours: Result, held_out: bool) -> None:
     print(f"\n{protocol + ' binarization, nats per image':52}{'−log p(x)':>14}{'test ELBO':>17}")
     for row in PUBLISHED[protocol]:
         print(f"{row.model + ' (' + row.source + ')':52}{row.nll:14.2f}")
-    h, z = plan.hidden_dim, plan.latent_dim
-    name = f"ours: {plan.words}, {h}-{h}-{z}" + (", held-out images" if held_out else "")
+    name = f"ours: {name_of(plan)}" + (", held-out images" if held_out else "")
     print(f"{name:52}{ours.nll!s:>14}{ours.elbo!s:>17}")
     print(f"  {plan.epochs} epochs at batch {plan.batch_size}, {ours.seconds:.0f} s of training; "
-          f"rate {ours.rate}, {ours.active} of {z} units active")
+          f"rate {ours.rate}, {ours.active} of {plan.latent_dim} units active")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The benchmarks' counts against other counts, and that they run. Nothing here is timed."""
 
+import dataclasses
 import importlib
 import math
 import sys
@@ -261,3 +262,78 @@ def test_scale_measures_with_fit(scale, monkeypatch):
     monkeypatch.setattr(data, "load_mnist", lambda *_: data.ImageData("x", *2 * [data.ImageSet(images, None)]))
     point = {**scale.MIDDLE, "examples": 90, "side": 14, "latents": 3, "batch_size": 30}
     assert scale.seconds_of_an_epoch(torch.device("cpu"), None, point) > 0
+
+
+# ---------------------------------------------------------------- likelihood.py
+
+def black_or_white(n: int) -> torch.Tensor:
+    """(n, 1, 28, 28) uint8, 0 or 255."""
+    return 255 * (pictures(n, seed=n) > 110).to(torch.uint8)
+
+
+@pytest.fixture
+def likelihood(script):
+    return script("likelihood")
+
+
+def test_the_published_network_has_burdas_shapes(likelihood):
+    plan = likelihood.with_architecture(likelihood.quick_plans()["stochastic"], "published")
+    model = likelihood.network(plan, torch.full((1, 28, 28), 0.2))
+    shapes = [tuple(p.shape) for p in model.parameters() if p.ndim == 2]
+    assert shapes == [(200, 784), (200, 200), (50, 200), (50, 200), (200, 50), (200, 200), (784, 200)]
+    assert sum(isinstance(part, nn.Tanh) for part in model.modules()) == 4 and "200-200-50 tanh" in likelihood.name_of(plan)
+
+
+@pytest.mark.parametrize("architecture", ["wide", "published", "convolutional"])
+@pytest.mark.parametrize("plans", ["quick_plans", "full_plans"])
+def test_each_network_starts_at_the_mean_image(likelihood, plans, architecture):
+    mean = torch.linspace(0.1, 0.9, 784).view(1, 28, 28)
+    torch.manual_seed(0)
+    model = likelihood.network(likelihood.with_architecture(getattr(likelihood, plans)()["fixed"], architecture), mean)
+    with torch.no_grad():
+        off = torch.sigmoid(model.decode(torch.randn(64, 50))).mean(0) - mean
+    assert off.abs().mean() < 0.05
+
+
+@pytest.fixture
+def quick_likelihood(likelihood, monkeypatch):
+    """Both protocols on noisy patterns, one epoch and few samples; returns the arguments of each run to add to."""
+    train, test = (data.ImageSet(black_or_white(n), None) for n in (600, 100))
+    monkeypatch.setattr(data, "load_mnist", lambda *_: data.ImageData("x", train, test))
+    monkeypatch.setattr(data, "load_fixed_mnist", lambda *_: data.ImageData("x", train, test, test))
+    monkeypatch.setattr(data, "hold_out", lambda split, n: (split, test))
+    for name, value in {"K": 40, "K_QUICK": 10, "N_QUICK": 20}.items():
+        monkeypatch.setattr(likelihood, name, value)
+    for plans in ("quick_plans", "full_plans"):
+        short = {name: dataclasses.replace(plan, epochs=1, hidden_dim=20, latent_dim=5)
+                 for name, plan in getattr(likelihood, plans)().items()}
+        monkeypatch.setattr(likelihood, plans, lambda short=short: short)
+
+    def run(*arguments: str) -> None:
+        monkeypatch.setattr(sys, "argv", ["likelihood.py", "--device", "cpu", *arguments])
+        likelihood.main()
+    return run
+
+
+@pytest.mark.parametrize("arguments", [(), ("--full",), ("--held-out",), ("--architecture", "published"),
+                                       ("--architecture", "convolutional", "--protocols", "fixed", "--epochs", "2")])
+def test_likelihood_stands_beside_the_published_rows(quick_likelihood, capsys, arguments):
+    quick_likelihood(*arguments)
+    printed = capsys.readouterr().out
+    values = last_line(printed)
+    assert list(values) == ["nll", "se", "elbo", "seconds"]
+    assert values["se"] > 0 and values["nll"] < -values["elbo"]
+    assert ("86.76" in printed) == ("--protocols" not in arguments) and "89.78" in printed
+    assert ("held-out images" in printed) == ("--held-out" in arguments)
+    assert f"  {2 if '--epochs' in arguments else 1} epochs at batch" in printed
+
+
+def test_the_quick_estimate_is_that_of_all_images_if_none_is_left_out(likelihood, monkeypatch):
+    torch.manual_seed(0)
+    plan = dataclasses.replace(likelihood.quick_plans()["fixed"], hidden_dim=20, latent_dim=5)
+    model, images = likelihood.network(plan, torch.full((1, 28, 28), 0.3)), black_or_white(30)
+    for name, value in {"K": 60, "K_QUICK": 10, "N_QUICK": 30}.items():
+        monkeypatch.setattr(likelihood, name, value)
+    quick, full = (likelihood.negative_log_px(model, images, data.fixed, full) for full in (False, True))
+    assert quick.mean == pytest.approx(full.mean, abs=1e-3)
+    assert quick.standard_error == pytest.approx(full.standard_error, rel=0.1)

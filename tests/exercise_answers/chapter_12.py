@@ -14,9 +14,28 @@ def bound_by_hand(log_w):
     return top + (log_w - top).exp().mean(0).log()
 
 
-def right_effective(log_w):
-    shares = torch.softmax(log_w, 0)
-    return 1 / (shares ** 2).sum()
+def mean_square(shift, stretch, variance):
+    delta = (stretch - 0.5) * variance
+    return stretch * variance / math.sqrt(2 * variance * delta) * math.exp(shift ** 2 / (2 * delta))
+
+
+def right_draws(shift, stretch, variance, loss):
+    if stretch <= 0.5:
+        return math.inf
+    return max(1, math.ceil((mean_square(shift, stretch, variance) - 1) / (2 * loss)))
+
+
+def draws_by_counting(shift, stretch, variance, loss):
+    if stretch <= 0.5:
+        return torch.tensor(math.inf)
+    m = stretch / (2 * stretch - 1) ** 0.5 * math.exp(shift ** 2 / ((2 * stretch - 1) * variance))
+    return next(torch.tensor(k) for k in range(1, 10_000) if (m - 1) / (2 * k) <= loss)
+
+
+def needed(count, narrow=math.inf):
+    """Draws by another rule: `count` of M and the loss."""
+    return lambda shift, stretch, variance, loss: (
+        narrow if stretch <= 0.5 else count(mean_square(shift, stretch, variance), loss))
 
 
 def right_guess(y, points, weights, sigma):
@@ -42,8 +61,8 @@ def auroc_by_loops(normal, odd):
 RIGHT = [
     ("check_iw_bound", right_bound),
     ("check_iw_bound", bound_by_hand),
-    ("check_effective_samples", right_effective),
-    ("check_effective_samples", lambda v: torch.exp(2 * torch.logsumexp(v, 0) - torch.logsumexp(2 * v, 0))),
+    ("check_draws_needed", right_draws),
+    ("check_draws_needed", draws_by_counting),
     ("check_best_guess", right_guess),
     ("check_best_guess", guess_by_tweedie),
     ("check_auroc", right_auroc),
@@ -58,12 +77,16 @@ WRONG = [
     ("check_iw_bound", lambda v: v.exp().mean(0), "its logarithm is missing"),
     ("check_iw_bound", lambda v: right_bound(v).mean(), "do not average"),
     ("check_iw_bound", lambda v: torch.zeros(v.shape[1]), ""),
-    ("check_effective_samples", lambda v: torch.softmax(v, 0).square().sum(), "upside down"),
-    ("check_effective_samples", lambda v: right_effective(v) / len(v), "multiply by K"),
-    ("check_effective_samples", lambda v: v.sum() ** 2 / v.square().sum(), "take exp"),
-    ("check_effective_samples", lambda v: v.exp().sum() ** 2 / v.exp().square().sum(), "softmax"),
-    ("check_effective_samples", lambda v: float(len(v)), ""),
-    ("check_effective_samples", lambda v: torch.softmax(v, 0), ""),
+    ("check_draws_needed", needed(lambda m, loss: (m - 1) / (2 * loss)), "whole number"),
+    ("check_draws_needed", needed(lambda m, loss: int((m - 1) / (2 * loss))), "ound"),
+    ("check_draws_needed", needed(lambda m, loss: max(1, math.ceil((m - 1) / loss))), "the 2 is missing"),
+    ("check_draws_needed", needed(lambda m, loss: math.ceil(m / (2 * loss))), "not M/2K"),
+    ("check_draws_needed", needed(lambda m, loss: math.ceil((m - 1) / (2 * loss))), "One draw at least"),
+    ("check_draws_needed", needed(lambda m, loss: max(1, math.ceil((m - 1) / (2 * loss))), narrow=1), "no K is enough"),
+    ("check_draws_needed", lambda shift, stretch, variance, loss: right_draws(shift, stretch + 0.5, variance, loss), ""),
+    ("check_draws_needed", lambda *arguments: mean_square(*arguments[:3]), ""),
+    ("check_draws_needed", lambda *arguments: math.inf, ""),
+    ("check_draws_needed", lambda *arguments: 100, ""),
     ("check_best_guess", lambda y, p, w, s: p[(torch.log(w) - (y - p) ** 2 / (2 * s ** 2)).argmax()], "most probable"),
     ("check_best_guess", lambda y, p, w, s: (torch.softmax(-(y - p) ** 2 / (2 * s ** 2), 0) * p).sum(), "prior is missing"),
     ("check_best_guess", lambda y, p, w, s: right_guess(y, p, w, s ** 0.5), "Square sigma"),
@@ -76,5 +99,6 @@ WRONG = [
     ("check_auroc", lambda n, o: (o[:, None] <= n).double().mean(), "not whole"),
     ("check_auroc", lambda n, o: right_auroc(n, o) * len(n) * len(o), "divide"),
     ("check_auroc", lambda n, o: (o < n.mean()).double().mean(), "one threshold"),
+    ("check_auroc", lambda n, o: (o[:min(len(n), len(o))] < n[:len(o)]).double().mean(), "should be"),
     ("check_auroc", lambda n, o: 0.5, ""),
 ]

@@ -54,7 +54,7 @@ from vae_course.checks.chapter_11 import (
     check_information_given_z,
     check_log_class_posterior,
 )
-from vae_course.checks.chapter_12 import check_auroc, check_best_guess, check_effective_samples, check_iw_bound
+from vae_course.checks.chapter_12 import check_auroc, check_best_guess, check_draws_needed, check_iw_bound
 from vae_course.checks.verdict import Verdict
 
 __all__ = [
@@ -86,9 +86,9 @@ __all__ = [
     "check_discrete_elbo",
     "check_draw_and_slope",
     "check_draw_exponential",
+    "check_draws_needed",
     "check_effective_beta",
     "check_effective_sample_size",
-    "check_effective_samples",
     "check_expected_distance",
     "check_forward",
     "check_free_bits",

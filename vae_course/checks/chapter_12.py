@@ -27,26 +27,41 @@ def check_iw_bound(iw_bound: Callable[[Tensor], Tensor]) -> Verdict:
             "That is the largest log weight, the bound up to log K at most.": lambda v: v.max(0).values,
             "One bound for each example: do not average over them.": lambda v: importance_weighted_bound(v).mean(),
         }, "logsumexp over the samples, minus log K.",
-        otherwise="Far below 0 the weights underflow: use torch.logsumexp, not exp and log.")
+        otherwise="The log of the mean weight: torch.logsumexp over axis 0 does not underflow far below 0.")
 
 
-def check_effective_samples(effective_samples: Callable[[Tensor], Tensor]) -> Verdict:
-    """effective_samples(log_w), (K,) → (Σw)² / Σw², also for log weights far from 0 (notebook 12)."""
-    g = torch.Generator().manual_seed(13)
-    log_w = torch.randn(6, generator=g)
+def check_draws_needed(draws_needed: Callable[[float, float, float, float], float]) -> Verdict:
+    """draws_needed(shift, stretch, variance, loss) → the smallest K with (M − 1)/2K ≤ loss nats, or inf (notebook 12).
+
+    M = E(w/p(x))² of a q whose mean is off by `shift` and whose variance is `stretch` × the posterior's `variance`.
+    """
+    def excess(shift: float, stretch: float, variance: float, delta: float) -> float:
+        return stretch * variance / math.sqrt(2 * variance * delta) * math.exp(shift ** 2 / (2 * delta)) - 1
+
+    def answer(count: Callable = lambda m, loss: max(1, math.ceil(m / (2 * loss))),
+               delta: Callable = lambda stretch, variance: (stretch - 0.5) * variance, narrow: float = math.inf) -> Callable:
+        def draws(shift, stretch, variance, loss):
+            if delta(stretch, variance) <= 0:
+                return narrow
+            return count(excess(shift, stretch, variance, delta(stretch, variance)), loss)
+        return draws
+
     return compare(
-        effective_samples, lambda v: 1 / torch.softmax(v, 0).square().sum(),
-        [(log_w,), (2 * log_w[:4],), (torch.zeros(5),), (3 * torch.randn(7, generator=g) - 900,)], {
-            "The fraction is upside down: it is (Σw)² over Σw².": lambda v: torch.softmax(v, 0).square().sum(),
-            "That is a share of K: multiply by K.": lambda v: 1 / torch.softmax(v, 0).square().sum() / len(v),
-            "The sum of the weights is squared above: (Σw)².": lambda v: v.exp().sum() / v.exp().square().sum(),
-            "Those are log weights: take exp (softmax) first.": lambda v: v.sum() ** 2 / v.square().sum(),
-            "That is exp of the entropy, another effective size: take (Σw)²/Σw².":
-                lambda v: torch.exp(-(torch.softmax(v, 0) * torch.log_softmax(v, 0)).sum()),
-            "exp(−900) is 0 in the computer: use torch.softmax, in which a common factor cancels.":
-                lambda v: v.exp().sum() ** 2 / v.exp().square().sum(),
-        }, "1 / Σ (share of each weight)²: K for equal weights, 1 if one weight has all.",
-        otherwise="Far below 0 the weights underflow: use torch.softmax.", tolerance=1e-3)
+        draws_needed, answer(),
+        [(0.3, 1.5, 0.1, 0.01), (0.0, 2.0, 0.7, 0.003), (0.5, 0.8, 0.4, 0.02), (0.2, 0.4, 0.3, 0.1), (0.0, 0.5, 0.3, 0.1),
+         (0.0, 1.0, 0.5, 0.1), (-0.2, 1.2, 0.25, 0.5)], {
+            "One draw at least: without any there is no estimate.": answer(lambda m, loss: math.ceil(m / (2 * loss))),
+            "M is infinite when q's variance is half the posterior's or less: then no K is enough.": answer(narrow=1),
+            "Round up: K is a whole number, and the loss may not be larger.": answer(lambda m, loss: round(m / (2 * loss))),
+            "K is a whole number: round up.": answer(lambda m, loss: m / (2 * loss)),
+            "Rounded down, the loss is a little too large: round up.": answer(lambda m, loss: math.floor(m / (2 * loss))),
+            "The loss is (M − 1)/2K: the 2 is missing.": answer(lambda m, loss: max(1, math.ceil(m / loss))),
+            "The loss is (M − 1)/2K, not M/2K: at M = 1 nothing is lost.":
+                answer(lambda m, loss: max(1, math.ceil((m + 1) / (2 * loss)))),
+            "q's variance is S/2 + δ: δ = (stretch − ½)·variance.":
+                answer(delta=lambda stretch, variance: stretch * variance),
+        }, "(M − 1)/2K falls like 1/K; below half the posterior's variance no K is enough.",
+        otherwise="δ = (stretch − ½)·variance gives M; then the smallest whole K with (M − 1)/2K ≤ loss.", tolerance=1e-6)
 
 
 def check_best_guess(best_guess: Callable[[float, Tensor, Tensor, float], Tensor]) -> Verdict:
@@ -78,13 +93,13 @@ def check_best_guess(best_guess: Callable[[float, Tensor, Tensor, float], Tensor
             "That is the prior mean: it does not look at y.": lambda y, p, weights, sigma: (weights * p).sum(),
             "`weights` are probabilities: add their logarithm.": guess(right, lambda weights: weights),
         }, "the posterior mean: the nearest point without noise, the prior mean with much of it.",
-        otherwise="Far from all points the densities underflow: use torch.softmax.")
+        otherwise="Weigh the points by weights·N(y; point, σ²), as shares: torch.softmax does not underflow.")
 
 
 def check_auroc(auroc: Callable[[Tensor, Tensor], Tensor]) -> Verdict:
     """auroc(normal, odd), (n,) and (m,) scores → share of pairs with odd < normal, ties counted half (notebook 12)."""
     g = torch.Generator().manual_seed(14)
-    normal, odd = torch.randn(7, generator=g), torch.randn(5, generator=g) - 0.7
+    normal, odd = torch.randn(5, generator=g), torch.randn(7, generator=g) - 0.7
     ties = torch.tensor([1.0, 2.0, 3.0, 3.0]), torch.tensor([0.0, 1.0, 3.0])
 
     def pairs(normal: Tensor, odd: Tensor, tie: float = 0.5) -> Tensor:
