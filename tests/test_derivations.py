@@ -102,6 +102,24 @@ def test_facts_are_used_and_kept_by_counterexamples():
         Derivation(q[1] * x + q[2] * x + q[3] * x).step(x, because="nobody said that they sum to one")
 
 
+@pytest.mark.parametrize("wrong", ["2 * total", "total / 2", "P ** 2", "1 / P", "P + 1"])
+def test_an_integral_with_a_name_refutes_wrong_values(wrong):
+    f, P = sp.Function("f", positive=True), sp.Symbol("P", positive=True)
+    total = sp.Integral(f(x), (x, -sp.oo, sp.oo))
+    derivation = Derivation(total, given=[sp.Eq(total, P)])
+    error = refusal(derivation, eval(wrong, {"total": total, "P": P}))
+    assert error.counterexample[P] > 0
+    derivation.step(P, because="its name")
+
+
+def test_what_is_held_unevaluated_is_shown_and_computed():
+    f, P = sp.Function("f", positive=True), sp.Symbol("P", positive=True)
+    held = Derivation(f(x) / sp.UnevaluatedExpr(f(x) / P))
+    assert held.result != P
+    held.step(P, because="f cancels")
+    refusal(Derivation(f(x) / sp.UnevaluatedExpr(f(x) / P)), 1 / P)
+
+
 @pytest.mark.parametrize("relation", ["<=", ">="])
 def test_bounds_are_refuted_on_the_wrong_side(relation):
     with pytest.raises(StepRefuted) as caught:

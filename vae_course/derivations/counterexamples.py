@@ -74,7 +74,7 @@ def points(left: sp.Basic, right: sp.Basic, conditions: tuple, given: tuple, far
             continue
         point |= {f: _example(f, i + k) for i, f in enumerate(functions)}
         for fact in given:
-            point = _solve_for_last(fact, point)
+            point = _scale_function(fact, _solve_for_last(fact, point))
         if (all(c.subs(numbers_of(point)) == sp.true for c in conditions)
                 and all(_agrees(fact, point) for fact in given)):
             yield point
@@ -121,6 +121,19 @@ def _solve_for_last(fact: sp.Equality, point: dict) -> dict:
             solution = sp.solve(difference, symbol)[0]
             if solution > 0 or not symbol.is_positive:
                 return point | others | {symbol: solution}
+    return point
+
+
+def _scale_function(fact: sp.Equality, point: dict) -> dict:
+    """Multiply the unknown function of a fact such as ∫f(z) dz = P by a number so that the fact holds."""
+    functions = [f for f in point if isinstance(f, UndefinedFunction) and fact.has(f)]
+    for total, symbol in ((fact.lhs, fact.rhs), (fact.rhs, fact.lhs)):
+        if len(functions) == 1 and symbol in numbers_of(point) and isinstance(total, sp.Integral):
+            now, example = value(total, point), point[functions[0]]
+            if now and _is_real(now):
+                now = sp.nsimplify(sp.Float(mp.re(now), DIGITS), rational=True, tolerance=1e-12)
+                factor = point[symbol] / now
+                return point | {functions[0]: sp.Lambda(example.variables, factor * example.expr)}
     return point
 
 

@@ -57,12 +57,14 @@ def normal_density(z: sp.Expr, mean: sp.Expr, variance: sp.Expr) -> sp.Expr:
 
 
 def written_out(expr: sp.Basic) -> sp.Basic:
-    """The expression, matrix or condition with every normal density as its formula.
+    """The expression, matrix or condition with every normal density as its formula, and nothing held unevaluated.
 
     The variable of a limit gets a name of its own, since SymPy would put numbers in for it as for a free symbol.
     """
     if isinstance(expr, sp.MatrixBase):
         return expr.applyfunc(written_out)
+    if expr.has(sp.UnevaluatedExpr):
+        expr = expr.replace(sp.UnevaluatedExpr, lambda held: held)
     if expr.has(sp.Limit):
         expr = expr.replace(sp.Limit, _with_own_variable)
     return expr.replace(NormalDensity, lambda *args: NormalDensity(*args).formula()) if expr.has(NormalDensity) else expr
