@@ -93,7 +93,7 @@ def fit(
         run = Run(model, step.optimizer, settings, checkpoint, resume)
         one_step = CudaGraph(step) if cuda_graph and device.type == "cuda" and parallel.size() == 1 else step
         bar = tqdm(total=epochs * n_steps, initial=len(run.history) * n_steps, unit="step",
-                   disable=not progress or parallel.rank() > 0)
+                   mininterval=0.5, disable=not progress or parallel.rank() > 0)
         try:
             for epoch in range(len(run.history), epochs):
                 started = time.perf_counter()
