@@ -24,29 +24,40 @@ def falls(column, by):
     return max(column) - column[-1] > by
 
 
+def steps(column):
+    return [after - before for before, after in zip(column, column[1:])]
+
+
 def right_diagnose(log):
-    steps = [b - a for a, b in zip(log["train_elbo"], log["train_elbo"][1:])]
+    train, validation = log["train_elbo"], log["validation_elbo"]
     if log["train_kl"][-1] < 1:
         return "collapse"
     if log["train_kl"][-1] > 100:
         return "no price"
-    if min(steps) < -5:
-        return "learning rate"
-    if falls(log["validation_elbo"], 5):
+    if falls(validation, 5) and train[-1] - validation[-1] > 20:
         return "overfitting"
+    if min(steps(train)) < -1:
+        return "learning rate"
     return "healthy"
 
 
-def diagnose_by_gap(log):
+def diagnose_by_sums(log):
     if log["validation_kl"][-1] < 2:
         return "collapse"
     if log["train_kl"][-1] > 3 * log["train_kl"][0] + 50 or log["train_kl"][-1] > 120:
         return "no price"
-    if log["train_elbo"][-1] - log["validation_elbo"][-1] > 20 and falls(log["validation_elbo"], 5):
-        rises = sum(b > a for a, b in zip(log["train_elbo"], log["train_elbo"][1:]))
-        return "overfitting" if rises > 0.8 * (len(log["train_elbo"]) - 1) else "learning rate"
-    rough = sum(abs(b - a) for a, b in zip(log["train_elbo"], log["train_elbo"][1:]))
-    return "learning rate" if rough > 2 * abs(log["train_elbo"][-1] - log["train_elbo"][0]) + 20 else "healthy"
+    if sum(max(0, -step) for step in steps(log["train_elbo"])) > 4:
+        return "learning rate"
+    return "overfitting" if falls(log["validation_elbo"], 5) else "healthy"
+
+
+def diagnose_by_last_epoch(log):
+    train, validation, rate = (log[name][-1] for name in ("train_elbo", "validation_elbo", "train_kl"))
+    if rate < 1 or rate > 100:
+        return "collapse" if rate < 1 else "no price"
+    if train - validation > 35:
+        return "overfitting"
+    return "learning rate" if train < -190 else "healthy"
 
 
 RIGHT = [
@@ -57,7 +68,7 @@ RIGHT = [
     ("check_free_bits", right_free_bits),
     ("check_free_bits", lambda kl, floor: torch.maximum(kl.mean(0), torch.tensor(floor)).sum()),
     ("check_diagnose", right_diagnose),
-    ("check_diagnose", diagnose_by_gap),
+    ("check_diagnose", diagnose_by_sums),
 ]
 
 
@@ -65,8 +76,9 @@ def answer(log, order):
     """The first illness of `order` whose sign shows, else healthy."""
     signs = {"collapse": log["train_kl"][-1] < 1, "no price": log["train_kl"][-1] > 100,
              "overfitting": falls(log["validation_elbo"], 5),
-             "learning rate": min(b - a for a, b in zip(log["train_elbo"], log["train_elbo"][1:])) < -5}
-    return next((name for name in order if signs[name]), "healthy")
+             "gap": log["train_elbo"][-1] - log["validation_elbo"][-1] > 20,
+             "learning rate": min(steps(log["train_elbo"])) < -1}
+    return next(("overfitting" if name == "gap" else name for name in order if signs[name]), "healthy")
 
 
 WRONG = [
@@ -83,6 +95,8 @@ WRONG = [
     ("check_best_latent", lambda S, T, beta: (0.0, 0.0), ""),
     ("check_best_latent", lambda S, T, beta: (float("nan"), float("nan")), ""),
     ("check_best_latent", lambda S, T, beta: S - beta * T, "Return 2 things"),
+    ("check_best_latent", lambda S, T, beta: right_latent(S, T, beta) if S > 1 else (0.0, 0.0), ""),
+    ("check_best_latent", lambda S, T, beta: right_latent(S, T, beta) if S > 1.4 * beta * T else (0.0, 0.0), ""),
     ("check_predict", lambda e, T, beta: ((e > beta * T).sum(), 0.5 * torch.log(e / (beta * T)).sum()),
      "not a negative one"),
     ("check_predict", lambda e, T, beta: (right_predict(e, T, beta)[0], 2 * right_predict(e, T, beta)[1]), "½ is missing"),
@@ -91,6 +105,7 @@ WRONG = [
     ("check_predict", lambda e, T, beta: (right_predict(e, T, beta)[0], (e - beta * T).clamp(min=0).sum()),
      "squared weights"),
     ("check_predict", lambda e, T, beta: right_predict(e, T, beta)[::-1], "The order"),
+    ("check_predict", lambda e, T, beta: right_predict(e[:int((e > beta * T).long().cumprod(0).sum())], T, beta), ""),
     ("check_predict", lambda e, T, beta: None, "Return 2 things"),
     ("check_free_bits", lambda kl, floor: kl.clamp(min=floor).mean(0).sum(), "before the floor"),
     ("check_free_bits", lambda kl, floor: kl.sum(1).mean().clamp(min=floor), "not for their sum"),
@@ -103,6 +118,9 @@ WRONG = [
     ("check_diagnose", lambda log: answer(log, ("collapse", "overfitting", "learning rate", "no price")), "and you said"),
     ("check_diagnose", lambda log: answer(log, ("no price", "overfitting", "learning rate")), "The rate is near 0"),
     ("check_diagnose", lambda log: answer(log, ("collapse", "no price", "learning rate")), "validation ELBO has fallen"),
+    ("check_diagnose", lambda log: answer(log, ("collapse", "no price", "gap", "learning rate")), "be there a gap"),
+    ("check_diagnose", lambda log: answer(log, ("collapse", "no price", "overfitting", "learning rate")), "again and again"),
+    ("check_diagnose", diagnose_by_last_epoch, "again and again"),
     ("check_diagnose", lambda log: "sick", "Return one of"),
     ("check_diagnose", lambda log: None, "Return one of"),
 ]

@@ -24,7 +24,8 @@ def check_best_latent(best_latent: Callable[[float, float, float], tuple[float, 
         return True
 
     return compare(
-        best_latent, answer(weight, rate), [(3.0, 0.5, 4.0), (1.0, 0.5, 4.0), (2.0, 0.7, 0.5), (0.3, 1.0, 1.0)], {
+        best_latent, answer(weight, rate), [(3.0, 0.5, 4.0), (1.0, 0.5, 4.0), (2.0, 0.7, 0.5), (0.3, 1.0, 1.0),
+                                          (0.3, 0.5, 0.5), (2.0, 1.5, 1.2)], {
             "Below the threshold S = βT nothing is switched on: both are 0.": answer(weight, rate, always),
             "Right above the threshold. Below it the latent is off: w² = 0 and the rate is 0, not negative.":
                 lambda *case: (max(weight(*case), 0.0), rate(*case)),
@@ -55,7 +56,7 @@ def check_predict(predict: Callable[[Tensor, float, float], tuple[int, float]]) 
     spectrum = torch.tensor([5.0, 3.0, 1.2, 0.7, 0.2])
     return compare(
         predict, answer(count, rate), [(spectrum, 0.5, 2.0), (spectrum, 0.5, 4.0), (spectrum.flip(0), 0.2, 0.5),
-                                       (spectrum, 1.0, 6.0)], {
+                                       (spectrum.flip(0), 0.5, 2.0), (spectrum, 1.0, 6.0)], {
             "Only latents above the threshold pay: the others have a rate of 0, not a negative one.":
                 answer(count, lambda eigenvalues, T, beta: 0.5 * torch.log(eigenvalues / (beta * T)).sum()),
             "The ½ is missing.": answer(count, lambda *case: 2 * rate(*case)),
@@ -119,9 +120,9 @@ def check_diagnose(diagnose: Callable[[dict[str, list[float]]], str]) -> Verdict
 SIGNS = {
     "collapse": "The rate is near 0 from the first epochs on.",
     "no price": "The rate grows far beyond what a picture is worth, and the ELBO falls although reconstruction improves.",
-    "learning rate": "The training ELBO jumps up and down instead of rising.",
-    "overfitting": "The validation ELBO has fallen since its best epoch while the training ELBO rises.",
-    "healthy": "Training and validation ELBO rise together, and the rate is tens of nats.",
+    "learning rate": "The training ELBO falls again and again, by nats, and the validation ELBO with it.",
+    "overfitting": "The validation ELBO has fallen since its best epoch, and lies far below the training ELBO, which rises.",
+    "healthy": "Training and validation ELBO rise together, be there a gap or not, and the rate is tens of nats.",
 }
 
 
@@ -129,20 +130,22 @@ def made_up_logs() -> list[tuple[str, dict[str, list[float]]]]:
     """Three logs of each illness: curves of the shape that trainings on MNIST have, with noise; nats per example."""
     g = torch.Generator().manual_seed(4)
     made = []
-    for _ in range(3):
+    for k in range(3):
         for illness in ILLNESSES:
             n = int(torch.randint(8, 25, (), generator=g))
             t = torch.linspace(0, 1, n)
-            recon, kl = -95 - 80 * torch.exp(-6 * t), 24 - 10 * torch.exp(-8 * t)
-            gap, rough = 0.7 + 0 * t, 0.15
+            recon, kl = -95 - 25 * k - 80 * torch.exp(-6 * t), 24 - 10 * torch.exp(-8 * t)
+            gap, rough = 0.7 + 12 * k * (1 - torch.exp(-6 * t)), 0.15
             if illness == "collapse":
-                recon, kl = -206 - 12 * torch.exp(-6 * t), 0.05 + 2 * torch.exp(-12 * t)
+                recon, kl, gap = -206 - 12 * torch.exp(-6 * t), 0.05 + 2 * torch.exp(-12 * t), 0.7 + 0 * t
             if illness == "no price":
                 recon, kl = -60 - 80 * torch.exp(-5 * t), 150 + 600 * t
-            if illness == "learning rate":
-                recon, rough = recon - 25, 14.0
+            if illness == "learning rate":  # once up and down a good curve, else near the mean digit
+                gap, rough = 0.7 + 0 * t, 6.0
+                if k != 1:
+                    recon, kl, rough = -200 - 30 * torch.exp(-30 * t), 4 + 0 * t, 4.0
             if illness == "overfitting":
-                recon, gap = recon + 35 * t, 1 + 70 * t**1.5
+                recon, gap = -95 - 80 * torch.exp(-6 * t) + (35 - 7 * k) * t, 1 + (70 - 12 * k) * t**1.5
             kl = kl * (1 + 0.1 * torch.rand((), generator=g))
             noise = rough * torch.randn(2, n, generator=g)
             parts = {"train": recon + noise[0], "validation": recon - gap + noise[1]}
