@@ -9,6 +9,7 @@ processes as you like; weights.safetensors, which `checkpoints.load_weights` rea
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -32,17 +33,32 @@ def main(arguments: list[str] | None = None) -> None:
     """Read the command line, train, evaluate on the test set, and write the three files."""
     options = parser().parse_args(arguments)
     try:
-        run(options, parallel.start(runtime.pick_device(options.device)))
+        device = parallel.start(runtime.pick_device(options.device))
+        if parallel.size() > 1:
+            say_so_when_told_to_stop(options)
+        run(options, device)
     except (data.DataError, ValueError) as error:
         sys.exit(str(error))
     except RuntimeError as error:
         if parallel.size() == 1:
             raise
-        sys.exit(f"process {parallel.rank()} of {parallel.size()} stops: {str(error).splitlines()[0]}\n"
-                 f"If another process is gone, start again with --resume, with as many processes as you like: "
-                 f"{options.out}/checkpoint.pt holds the last finished epoch.")
+        sys.exit(farewell(options, str(error).splitlines()[0]))
     finally:
         parallel.stop()
+
+
+def farewell(options: argparse.Namespace, reason: str) -> str:
+    """What one process of several says when it has to stop."""
+    return (f"process {parallel.rank()} of {parallel.size()} stops: {reason}\n"
+            f"If another process is gone, start again with --resume, with as many processes as you like: "
+            f"{options.out}/checkpoint.pt holds the last finished epoch.")
+
+
+def say_so_when_told_to_stop(options: argparse.Namespace) -> None:
+    """Where torchrun ends this process because another one died, which it may do before this one has noticed."""
+    def stop(number, frame):
+        sys.exit(farewell(options, "torchrun ended it"))
+    signal.signal(signal.SIGTERM, stop)
 
 
 def parser() -> argparse.ArgumentParser:
