@@ -127,8 +127,8 @@ def test_seeded_repeats_inside_and_leaves_no_trace_outside():
     torch.manual_seed(1)
     first = torch.rand(2)
     inside = []
-    for _ in range(2):
-        with runtime.seeded(5, CPU):
+    for device in (CPU, "cpu"):
+        with runtime.seeded(5, device):
             inside.append(torch.rand(3))
     assert inside[0].equal(inside[1])
     assert torch.cat([first, torch.rand(4)]).equal(expected)

@@ -62,8 +62,9 @@ def seed_everything(seed: int) -> None:
     torch.backends.cudnn.benchmark = False
 
 
-def random_state(device: torch.device) -> dict[str, torch.Tensor]:
+def random_state(device: torch.device | str) -> dict[str, torch.Tensor]:
     """The state of torch's random numbers on the CPU and on `device`, to be given to `set_random_state`."""
+    device = torch.device(device)
     state = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         state["cuda"] = torch.cuda.get_rng_state(device)
@@ -72,8 +73,9 @@ def random_state(device: torch.device) -> dict[str, torch.Tensor]:
     return state
 
 
-def set_random_state(state: dict[str, torch.Tensor], device: torch.device) -> None:
+def set_random_state(state: dict[str, torch.Tensor], device: torch.device | str) -> None:
     """Put back what `random_state` returned; a state of another kind of device is passed over."""
+    device = torch.device(device)
     torch.set_rng_state(state["cpu"])
     if device.type == "cuda" and "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"], device)
@@ -82,8 +84,9 @@ def set_random_state(state: dict[str, torch.Tensor], device: torch.device) -> No
 
 
 @contextmanager
-def seeded(seed: int, device: torch.device):
+def seeded(seed: int, device: torch.device | str):
     """Inside the block torch's random numbers start from `seed`; afterwards they go on as if nothing had been drawn."""
+    device = torch.device(device)
     before = random_state(device)
     torch.random.default_generator.manual_seed(int(seed))  # torch.manual_seed would reseed a GPU that is not used too
     if device.type == "cuda":
@@ -97,8 +100,9 @@ def seeded(seed: int, device: torch.device):
         set_random_state(before, device)
 
 
-def device_name(device: torch.device) -> str:
+def device_name(device: torch.device | str) -> str:
     """What the device is called, for a table: "NVIDIA H200", "Apple GPU", or the processor and its threads."""
+    device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "mps":
