@@ -9,6 +9,9 @@ COLAB_BIN = $(COLAB_VENV)/bin
 # Jupyter refuses to run as root unless told to; in a container there is often no other user.
 LAB_OPTIONS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
 
+# How many processes share the tests, with one thread each; every notebook and every file of tests is run by one of them.
+WORKERS ?= 2
+
 # How many times `make test-browser` runs the browser tests.
 RUNS ?= 1
 
@@ -39,8 +42,10 @@ lab: $(VENV)/.ready
 	@cd notebooks && $(abspath $(BIN))/python -m jupyter lab $(LAB_OPTIONS) 00_start_here.ipynb
 
 test: $(VENV)/.ready
-	@echo "Running the unit tests and every notebook."
-	@$(BIN)/python -m pytest
+	@echo "Running the browser tests (skipped without chromium), which share the machine with nothing else."
+	@$(BIN)/python -m pytest tests/browser
+	@echo "Running the other tests and every notebook in $(WORKERS) processes."
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --ignore=tests/browser
 
 # Skipped tests would pass: without a browser this says so and fails.
 test-browser: $(VENV)/.ready
