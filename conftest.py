@@ -16,8 +16,11 @@ from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell
 
 ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from machine_speed import slowness  # noqa: E402  (tests/machine_speed.py)
+
 SECONDS_PER_NOTEBOOK = 90   # what a chapter may take on two quiet CPU cores
-REFERENCE_STEP = 0.0042     # seconds of one training step there (`slowness`), where an epoch of `fit` takes 1.7 s
 MARGIN = 1.5                # of the limit: seconds on a shared machine are known no better
 WORTH_A_LOOK = 2            # seconds of a cell after which the machine's speed is measured again
 
@@ -51,7 +54,6 @@ RunningKernel.get_message = _get_and_keep_message
 
 def pytest_configure(config):
     """Let the notebooks find real data: $VAE_COURSE_DATA, or a folder shared/data beside the checkout."""
-    sys.path.insert(0, str(ROOT / "tests"))
     import real_mnist
 
     folder = real_mnist.find_mnist()
@@ -96,33 +98,6 @@ def count_seconds(item, elapsed: float) -> None:
     if fair <= limit < _spent[notebook][1]:
         pytest.fail(f"{notebook} has run for {_spent[notebook][1]:.0f} s (at the speed of the reference machine; "
                     f"{_spent[notebook][0]:.0f} s by the clock); a chapter may take {SECONDS_PER_NOTEBOOK} s")
-
-
-def slowness() -> float:
-    """How many times as long as on the reference machine a training step takes now; at least 1.
-
-    The step is a plain one of the network 784–400–20–400–784 at batch 128, not `fit`, so that a slower `fit` is seen.
-    """
-    import torch
-    from torch import nn
-
-    from vae_course import runtime
-
-    device = torch.device("cpu")
-    network = nn.Sequential(nn.Linear(784, 400), nn.ReLU(), nn.Linear(400, 20), nn.Linear(20, 400), nn.ReLU(),
-                            nn.Linear(400, 784))
-    optimizer, x, seconds = torch.optim.Adam(network.parameters(), fused=True), torch.rand(128, 784), []
-    for _ in range(25):
-        started = time.perf_counter()
-        with runtime.autocast(device, runtime.bf16_is_fast(device)):
-            recon = network(torch.bernoulli(x))
-        loss = nn.functional.binary_cross_entropy_with_logits(recon.float(), x, reduction="sum")
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        seconds.append(time.perf_counter() - started)
-    return max(1.0, statistics.median(seconds[5:]) / REFERENCE_STEP)
 
 
 def refuse_silent_failures(item) -> None:

@@ -42,6 +42,7 @@ def report(tmp_path_factory) -> str:
         nbformat.write(new_notebook(cells=[new_code_cell("x = 1"), cell]), folder / f"{name}.ipynb")
     shutil.copy(ROOT / "conftest.py", folder)
     (folder / "tests").mkdir()
+    shutil.copy(ROOT / "tests" / "machine_speed.py", folder / "tests")
     (folder / "tests" / "real_mnist.py").write_text("def find_mnist():\n    return None\n")
     done = subprocess.run([sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-rA", "-q", "--color=no",
                            "-p", "no:cacheprovider", "--rootdir", str(folder), str(folder)],

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 CHAPTERS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-SECONDS = 300  # for Run All on a machine that is busy with other things
+SECONDS = 600  # for Run All on a machine that is busy with other things
 MAKES_EXPLORER = re.compile(r"\bwidgets\.[a-z]\w*\(")
 WITHOUT_EFFECT = {  # chapter → controls that change nothing where the explorer starts
     "06": {"baseline"},  # a baseline belongs to the score function; the explorer starts with the pathwise gradient
