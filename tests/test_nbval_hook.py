@@ -10,6 +10,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 ROOT = Path(__file__).parents[1]
+CONFTEST = (ROOT / "conftest.py").read_text(encoding="utf-8")
 
 BAD_CELLS = {
     "misspelt_magic": new_code_cell("%matplotlibb inline"),
@@ -34,13 +35,11 @@ GOOD_CELLS = {
 }
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory) -> str:
-    """What pytest prints for one notebook per cell above, with this project's conftest.py."""
-    folder = tmp_path_factory.mktemp("notebooks")
-    for name, cell in (BAD_CELLS | GOOD_CELLS).items():
+def run(folder: Path, cells: dict, conftest: str) -> str:
+    """What pytest prints for one notebook per cell, each after a cell `x = 1`, with this conftest.py in the folder."""
+    for name, cell in cells.items():
         nbformat.write(new_notebook(cells=[new_code_cell("x = 1"), cell]), folder / f"{name}.ipynb")
-    shutil.copy(ROOT / "conftest.py", folder)
+    (folder / "conftest.py").write_text(conftest, encoding="utf-8")
     (folder / "tests").mkdir()
     shutil.copy(ROOT / "tests" / "machine_speed.py", folder / "tests")
     (folder / "tests" / "real_mnist.py").write_text("def find_mnist():\n    return None\n")
@@ -48,6 +47,12 @@ def report(tmp_path_factory) -> str:
                            "-p", "no:cacheprovider", "--rootdir", str(folder), str(folder)],
                           capture_output=True, text=True, cwd=folder, check=False)
     return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory) -> str:
+    """What pytest prints for the cells above, with this project's conftest.py."""
+    return run(tmp_path_factory.mktemp("notebooks"), BAD_CELLS | GOOD_CELLS, CONFTEST)
 
 
 @pytest.mark.parametrize("name", BAD_CELLS)
@@ -59,3 +64,12 @@ def test_a_cell_that_fails_in_silence_is_refused(report, name):
 @pytest.mark.parametrize("name", GOOD_CELLS)
 def test_a_good_cell_passes(report, name):
     assert f"PASSED {name}.ipynb::Cell 1" in report, report[-3000:]
+
+
+def test_a_chapter_that_takes_too_long_is_refused(tmp_path):
+    limit = "SECONDS_PER_NOTEBOOK = 90"
+    assert limit in CONFTEST
+    slow = {"slow": new_code_cell("import time\ntime.sleep(4)")}
+    said = run(tmp_path, slow, CONFTEST.replace(limit, "SECONDS_PER_NOTEBOOK = 0.1"))
+    assert "FAILED slow.ipynb::Cell 1" in said and "a chapter may take 0.1 s" in said, said[-3000:]
+    assert "PASSED slow.ipynb::Cell 0" in said
