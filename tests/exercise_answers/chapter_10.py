@@ -101,7 +101,7 @@ WRONG = [
      "not a negative one"),
     ("check_predict", lambda e, T, beta: (right_predict(e, T, beta)[0], 2 * right_predict(e, T, beta)[1]), "½ is missing"),
     ("check_predict", lambda e, T, beta: right_predict(e, T, 1.0), "not T"),
-    ("check_predict", lambda e, T, beta: ((e <= beta * T).sum(), right_predict(e, T, beta)[1]), "Active are those above"),
+    ("check_predict", lambda e, T, beta: ((e <= beta * T).sum(), right_predict(e, T, beta)[1]), "On are those above"),
     ("check_predict", lambda e, T, beta: (right_predict(e, T, beta)[0], (e - beta * T).clamp(min=0).sum()),
      "squared weights"),
     ("check_predict", lambda e, T, beta: right_predict(e, T, beta)[::-1], "The order"),

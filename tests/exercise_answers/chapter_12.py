@@ -82,7 +82,7 @@ WRONG = [
     ("check_draws_needed", needed(lambda m, loss: max(1, math.ceil((m - 1) / loss))), "the 2 is missing"),
     ("check_draws_needed", needed(lambda m, loss: math.ceil(m / (2 * loss))), "not M/2K"),
     ("check_draws_needed", needed(lambda m, loss: math.ceil((m - 1) / (2 * loss))), "One draw at least"),
-    ("check_draws_needed", needed(lambda m, loss: max(1, math.ceil((m - 1) / (2 * loss))), narrow=1), "no K is enough"),
+    ("check_draws_needed", needed(lambda m, loss: max(1, math.ceil((m - 1) / (2 * loss))), narrow=1), "gives no K"),
     ("check_draws_needed", lambda shift, stretch, variance, loss: right_draws(shift, stretch + 0.5, variance, loss), ""),
     ("check_draws_needed", lambda *arguments: mean_square(*arguments[:3]), ""),
     ("check_draws_needed", lambda *arguments: math.inf, ""),

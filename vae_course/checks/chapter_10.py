@@ -43,7 +43,7 @@ def check_best_latent(best_latent: Callable[[float, float, float], tuple[float, 
 
 
 def check_predict(predict: Callable[[Tensor, float, float], tuple[int, float]]) -> Verdict:
-    """predict(eigenvalues, T, beta) → (number of active units, total rate in nats) of a linear β-VAE (notebook 10)."""
+    """predict(eigenvalues, T, beta) → (latents that are on, total rate in nats) of a linear β-VAE (notebook 10)."""
     def count(eigenvalues, T, beta):
         return (eigenvalues > beta * T).sum()
 
@@ -67,11 +67,11 @@ def check_predict(predict: Callable[[Tensor, float, float], tuple[int, float]]) 
             "Sum the logarithms: the logarithm of a sum is not their sum.": answer(
                 count, lambda eigenvalues, T, beta: 0.5 * torch.log(
                     (eigenvalues[eigenvalues > beta * T] / (beta * T)).sum().clamp(min=1))),
-            "Active are those above the threshold.": answer(
+            "On are those above the threshold.": answer(
                 lambda eigenvalues, T, beta: (eigenvalues <= beta * T).sum(), rate),
             "That is the sum of the squared weights S − βT: the rate is a logarithm.": answer(
                 count, lambda eigenvalues, T, beta: (eigenvalues - beta * T).clamp(min=0).sum()),
-            "The order is (active units, rate).": lambda *case: answer(count, rate)(*case)[::-1],
+            "The order is (latents that are on, rate).": lambda *case: answer(count, rate)(*case)[::-1],
         }, "count what lies above βT, and add ½ log(S/βT) for each.")
 
 

@@ -51,7 +51,7 @@ def check_draws_needed(draws_needed: Callable[[float, float, float, float], floa
         [(0.3, 1.5, 0.1, 0.01), (0.0, 2.0, 0.7, 0.003), (0.5, 0.8, 0.4, 0.02), (0.2, 0.4, 0.3, 0.1), (0.0, 0.5, 0.3, 0.1),
          (0.0, 1.0, 0.5, 0.1), (-0.2, 1.2, 0.25, 0.5)], {
             "One draw at least: without any there is no estimate.": answer(lambda m, loss: math.ceil(m / (2 * loss))),
-            "M is infinite when q's variance is half the posterior's or less: then no K is enough.": answer(narrow=1),
+            "M is infinite where q's variance is half the posterior's or less: the formula gives no K.": answer(narrow=1),
             "Round up: K is a whole number, and the loss may not be larger.": answer(lambda m, loss: round(m / (2 * loss))),
             "K is a whole number: round up.": answer(lambda m, loss: m / (2 * loss)),
             "Rounded down, the loss is a little too large: round up.": answer(lambda m, loss: math.floor(m / (2 * loss))),
@@ -60,7 +60,7 @@ def check_draws_needed(draws_needed: Callable[[float, float, float, float], floa
                 answer(lambda m, loss: max(1, math.ceil((m + 1) / (2 * loss)))),
             "q's variance is S/2 + δ: δ = (stretch − ½)·variance.":
                 answer(delta=lambda stretch, variance: stretch * variance),
-        }, "(M − 1)/2K falls like 1/K; below half the posterior's variance no K is enough.",
+        }, "(M − 1)/2K falls like 1/K; at half the posterior's variance or less it does not hold.",
         otherwise="δ = (stretch − ½)·variance gives M; then the smallest whole K with (M − 1)/2K ≤ loss.", tolerance=1e-6)
 
 
