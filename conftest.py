@@ -39,7 +39,7 @@ del _watch
 
 _get_message = RunningKernel.get_message
 _spent: dict[str, tuple[float, float]] = {}     # notebook → seconds by the clock, and at the reference machine's speed
-_latest_slowness: list[float] = []
+_latest: dict[str, float] = {}                  # "slowness": as it was last measured
 
 
 def _get_and_keep_message(kernel, stream, timeout=None):
@@ -72,8 +72,8 @@ def pytest_runtest_call(item):
         kernel.await_reply(message, timeout=60)
         kernel.await_idle(message, timeout=60)
         kernel.watched = True
-    if not _latest_slowness:
-        _latest_slowness.append(slowness())
+    if not _latest:
+        _latest["slowness"] = slowness()
     started = time.perf_counter()
     result = yield
     elapsed = time.perf_counter() - started
@@ -88,12 +88,12 @@ def count_seconds(item, elapsed: float) -> None:
     A machine may be several times slower in one hour than in another, and no chapter can help that. So the limit is for
     the seconds at the speed of the machine for which it is meant.
     """
-    before = _latest_slowness[-1]
+    before = _latest["slowness"]
     if elapsed > WORTH_A_LOOK:
-        _latest_slowness.append(slowness())
+        _latest["slowness"] = slowness()
     notebook, limit = item.parent.path.name, MARGIN * SECONDS_PER_NOTEBOOK
     clock, fair = _spent.get(notebook, (0.0, 0.0))
-    _spent[notebook] = clock + elapsed, fair + elapsed / statistics.mean([before, _latest_slowness[-1]])
+    _spent[notebook] = clock + elapsed, fair + elapsed / statistics.mean([before, _latest["slowness"]])
     item.user_properties.append(("notebook", (notebook, *_spent[notebook])))
     if fair <= limit < _spent[notebook][1]:
         pytest.fail(f"{notebook} has run for {_spent[notebook][1]:.0f} s (at the speed of the reference machine; "
@@ -121,19 +121,16 @@ def refuse_silent_failures(item) -> None:
         pytest.fail("the kernel is gone after this cell")
 
 
-_reported: dict[str, tuple[float, float]] = {}
-
-
 def pytest_runtest_logreport(report):
-    """Keep what the cells say of their notebook; with several workers each has its own notebooks."""
+    """Keep what a cell says of its notebook: with several workers, the process that sums up has not run it."""
     for name, value in report.user_properties:
-        if name == "notebook" and report.when == "call":
-            notebook, *seconds = value
-            _reported[notebook] = tuple(seconds)
+        if name == "notebook":
+            notebook, clock, fair = value
+            _spent[notebook] = clock, fair
 
 
 def pytest_terminal_summary(terminalreporter):
     """Say how long each notebook took."""
-    for notebook, (clock, fair) in sorted(_reported.items()):
+    for notebook, (clock, fair) in sorted(_spent.items()):
         terminalreporter.write_line(f"{notebook}: {clock:.0f} s by the clock, {fair:.0f} s at the speed of the reference "
                                     f"machine, where a chapter may take {SECONDS_PER_NOTEBOOK} s")
