@@ -23,7 +23,8 @@ import time
 import torch
 from torch import nn
 
-from vae_course import data, evaluation, models, objectives, runtime, schedules, training
+from vae_course import data, evaluation, models, objectives, runtime, training
+from vae_course.training import schedules
 
 TEXTBOOK_EPOCHS = 10
 BATCH_SIZE = 128

@@ -20,10 +20,12 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from vae_course import checkpoints, data, runtime, training
-from vae_course.checkpoints import CheckpointError, History, load_weights, save_weights
+from vae_course.checkpoints import CheckpointError, load_weights, save_weights
 from vae_course.objectives import negative_elbo, warm_up_negative_elbo
-from vae_course.schedules import constant, cosine, one_cycle, warm_cosine
-from vae_course.training import TrainingDiverged, fit
+from vae_course.training import History, TrainingDiverged, fit, loop
+from vae_course.training import run as run_module
+from vae_course.training.schedules import constant, cosine, one_cycle, warm_cosine
+from vae_course.training.step import GRAPH_WARM_UP, CudaGraph, PreparedLoss, TrainingStep
 
 N, N_VALIDATION, BATCH = 53, 19, 8
 N_STEPS = N // BATCH  # 6 steps an epoch, and five examples are left out
@@ -304,7 +306,7 @@ def test_nats_per_example_do_not_depend_on_the_batch_size(batch_size):
 
 
 def test_the_validation_mean_counts_each_example_once(monkeypatch):
-    monkeypatch.setattr(training, "VALIDATION_BATCH", 8)  # 19 = 8 + 8 + 3
+    monkeypatch.setattr(loop, "VALIDATION_BATCH", 8)  # 19 = 8 + 8 + 3
     model = tiny_vae()
     found = training.evaluate(model, noiseless, data.grey, VALIDATION)
     for name, term in noiseless(model, data.grey(VALIDATION)).items():
@@ -423,7 +425,8 @@ def test_losses_that_are_read_once_an_epoch_name_the_right_step_too(bad):
     # So it is on a GPU, where reading each loss would make the machine wait.
     model = tiny_vae()
     loss_fn = at_call(N_STEPS + bad, lambda terms: {**terms, "loss": terms["loss"] * math.nan})
-    step = training.TrainingStep(model, loss_fn, data.grey, (IMAGES,), BATCH, torch.full((99,), 0.1), 1.0, False)
+    step = TrainingStep(PreparedLoss(model, loss_fn, data.grey), (IMAGES,), torch.full((99,), 0.1), batch_size=BATCH,
+                        max_grad_norm=1.0, bf16=False)
     for epoch in range(2):
         step.begin_epoch(epoch)
         for _ in range(N_STEPS):
@@ -458,7 +461,7 @@ def test_the_stop_button_without_a_checkpoint():
 
 @contextmanager
 def stop_at_line(n: int):
-    """Raise KeyboardInterrupt before the nth line of checkpoints.py that a finish_epoch runs, in whatever function."""
+    """Raise KeyboardInterrupt before the nth line of run.py and checkpoints.py that a finish_epoch runs."""
     reached, within = 0, 0
 
     def on_line(frame, event, arg):
@@ -475,7 +478,7 @@ def stop_at_line(n: int):
 
     def on_call(frame, event, arg):
         nonlocal within
-        if frame.f_code.co_filename != checkpoints.__file__:
+        if frame.f_code.co_filename not in (checkpoints.__file__, run_module.__file__):
             return None
         within += frame.f_code.co_name == "finish_epoch"
         return on_line
@@ -909,17 +912,17 @@ class FakeStep:
 
 def test_a_step_is_warmed_up_recorded_once_and_replayed(monkeypatch):
     gpu, done = FakeGpu(monkeypatch), []
-    one_step = training.CudaGraph(FakeStep(gpu, lambda: done.append("step")))
+    one_step = CudaGraph(FakeStep(gpu, lambda: done.append("step")))
     for n in range(1, 8):
         one_step()
         assert len(done) == n, "each call is one step, the one that records too"
     warm_up = ["side waits for default", "run on side", "default waits for side"]
-    assert gpu.events == warm_up * training.GRAPH_WARM_UP + ["record on side"] + ["replay"] * (7 - training.GRAPH_WARM_UP)
+    assert gpu.events == warm_up * GRAPH_WARM_UP + ["record on side"] + ["replay"] * (7 - GRAPH_WARM_UP)
 
 
 def test_a_step_that_cannot_be_recorded_runs_as_usual(monkeypatch, capsys):
     gpu, done = FakeGpu(monkeypatch, fails=True), []
-    one_step = training.CudaGraph(FakeStep(gpu, lambda: done.append("step")))
+    one_step = CudaGraph(FakeStep(gpu, lambda: done.append("step")))
     for n in range(1, 8):
         one_step()
         assert len(done) == n
@@ -927,7 +930,7 @@ def test_a_step_that_cannot_be_recorded_runs_as_usual(monkeypatch, capsys):
     assert printed.count("cannot be recorded as a CUDA graph (operation not permitted when stream is capturing)") == 1
     assert "more lines" not in printed
     assert gpu.events.count("record on side") == 1 and "replay" not in gpu.events
-    assert gpu.events.count("run on default") == 7 - training.GRAPH_WARM_UP
+    assert gpu.events.count("run on default") == 7 - GRAPH_WARM_UP
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -935,8 +938,9 @@ def test_training_through_the_graph_gives_the_same_weights(monkeypatch, fails):
     gpu, results = FakeGpu(monkeypatch, fails), []
     for use_graph in (True, False):
         model, rates = tiny_vae(), torch.full((99,), 0.02)
-        step = training.TrainingStep(model, negative_elbo, data.stochastic, (IMAGES,), BATCH, rates, 1.0, False)
-        one_step = training.CudaGraph(FakeStep(gpu, step)) if use_graph else step
+        step = TrainingStep(PreparedLoss(model, negative_elbo, data.stochastic), (IMAGES,), rates, batch_size=BATCH,
+                            max_grad_norm=1.0, bf16=False)
+        one_step = CudaGraph(FakeStep(gpu, step)) if use_graph else step
         with runtime.seeded(0, torch.device("cpu")):
             for epoch in range(2):
                 step.begin_epoch(epoch)
@@ -947,7 +951,7 @@ def test_training_through_the_graph_gives_the_same_weights(monkeypatch, fails):
 
 
 def test_on_a_cpu_no_graph_is_asked_for(monkeypatch):
-    monkeypatch.setattr(training, "CudaGraph", lambda step: pytest.fail("a graph was made"))
+    monkeypatch.setattr(loop, "CudaGraph", lambda step: pytest.fail("a graph was made"))
     train(tiny_vae(), epochs=1, cuda_graph=True)
 
 

@@ -1,7 +1,5 @@
 """fit(): one plain training loop. It knows nothing of VAEs: the model and its loss are passed in."""
 
-import inspect
-import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -10,22 +8,15 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from vae_course import parallel, runtime
-from vae_course.checkpoints import History, Run
-from vae_course.logs import VALIDATION_SEED, TensorBoardLog
-from vae_course.schedules import one_cycle
+from vae_course import runtime
+from vae_course.training import parallel
+from vae_course.training.run import History, Run
+from vae_course.training.schedules import one_cycle
+from vae_course.training.step import CudaGraph, PreparedLoss, TrainingDiverged, TrainingStep
+from vae_course.training.tensorboard import VALIDATION_SEED, TensorBoardLog
 
 VALIDATION_BATCH = 1000
-GRAPH_WARM_UP = 3  # steps that run as usual before one is recorded as a CUDA graph
 
-
-class TrainingDiverged(FloatingPointError):
-    """The loss or its gradient became NaN or infinite. The model is at its last finished epoch; `history` ends there."""
-
-    history: History
-
-
-# ---------------------------------------------------------------- the loop
 
 def fit(
     model: nn.Module,
@@ -87,9 +78,9 @@ def fit(
     n_steps = len(train[0]) // batch_size
     rates = learning_rate * schedule(torch.arange(epochs * n_steps) / (epochs * n_steps))
     read_every = 1 if device.type == "cpu" else n_steps  # a GPU would have to wait for each number that is read
-
     with runtime.seeded(seed, device), TensorBoardLog(log_dir, log_images) as log:
-        step = TrainingStep(model, loss_fn, prepare, train, batch_size, rates.to(device), max_grad_norm, bf16)
+        step = TrainingStep(PreparedLoss(model, loss_fn, prepare), train, rates.to(device), batch_size=batch_size,
+                            max_grad_norm=max_grad_norm, bf16=bf16)
         run = Run(model, step.optimizer, settings, checkpoint, resume)
         one_step = CudaGraph(step) if cuda_graph and device.type == "cuda" and parallel.size() == 1 else step
         bar = tqdm(total=epochs * n_steps, initial=len(run.history) * n_steps, unit="step",
@@ -119,116 +110,6 @@ def fit(
             bar.close()
             model.eval()
     return run.history
-
-
-class PreparedLoss(nn.Module):
-    """The terms of the loss of a batch, given how much of the training is done: progress (1,), x (B, …), …"""
-
-    def __init__(self, model, loss_fn, prepare):
-        super().__init__()
-        self.model, self.loss_fn, self.prepare = model, loss_fn, prepare
-        self.takes_progress = "progress" in inspect.signature(loss_fn).parameters
-
-    def forward(self, progress: Tensor, x: Tensor, *rest: Tensor) -> dict[str, Tensor]:
-        by_name = {"progress": progress.squeeze()} if self.takes_progress else {}
-        return self.loss_fn(self.model, self.prepare(x), *rest, **by_name)
-
-
-class TrainingStep:
-    """One step: choose a batch, loss, gradients, clip, Adam. Its state stays on the device, so nothing waits for it."""
-
-    def __init__(self, model, loss_fn, prepare, train, batch_size, rates, max_grad_norm, bf16):
-        self.model, self.train = model, train
-        self.loss = parallel.averaging_gradients(PreparedLoss(model, loss_fn, prepare))
-        self.rates, self.max_grad_norm = rates, max_grad_norm
-        device = rates.device
-        self.bf16 = runtime.bf16_is_fast(device) if bf16 is None else bf16
-        self.n_steps = len(train[0]) // batch_size
-        self.order = torch.zeros(self.n_steps, batch_size, dtype=torch.long, device=device)     # of this epoch
-        self.batches = self.order[:, parallel.rank()::parallel.size()]                          # this process's share
-        self.step = torch.zeros(1, dtype=torch.long, device=device)         # steps since training began
-        self.epoch_step = torch.zeros(1, dtype=torch.long, device=device)   # steps since the epoch began
-        self.rate = torch.zeros((), device=device)
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=self.rate, fused=True, capturable=device.type == "cuda")
-        self.names, self.log = None, None                           # of the loss's terms; (n_steps, n_terms + 1)
-
-    def __call__(self) -> None:
-        batch = self.batches[self.epoch_step].squeeze(0)                            # (B,) indices
-        x, *rest = (tensor[batch] for tensor in self.train)
-        with runtime.autocast(x.device, self.bf16):
-            terms = self.loss(self.step / len(self.rates), x, *rest)
-        self.optimizer.zero_grad(set_to_none=True)
-        terms["loss"].backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.max_grad_norm)
-        self.rate.copy_(self.rates[self.step].squeeze())
-        self.optimizer.step()
-        self._record(terms, norm)
-
-    def _record(self, terms: dict[str, Tensor], norm: Tensor) -> None:
-        if self.log is None:
-            self.names = ["loss", *(name for name in terms if name != "loss")]
-            self.log = torch.zeros(self.n_steps, len(self.names) + 1, device=self.rate.device)
-        values = torch.stack([*(terms[name].detach().float() for name in self.names), norm.float()])
-        self.log[self.epoch_step] = values
-        self.step += 1
-        self.epoch_step += 1
-
-    def begin_epoch(self, epoch: int, seed: int = 0) -> None:
-        """Draw the epoch's batches, in random order and without the remainder, and start counting its steps."""
-        parallel.seed_for_all(seed, epoch)
-        order = torch.randperm(len(self.train[0]), device=self.order.device)
-        self.order.copy_(order[:self.order.numel()].view_as(self.order))
-        parallel.seed_for_this_one(seed, epoch)
-        self.step.fill_(epoch * self.n_steps)
-        self.epoch_step.zero_()
-
-    def read_terms(self, first: int, last: int) -> dict[str, str]:
-        """The loss's terms at step last − 1 of the epoch, as text; raises TrainingDiverged if one diverged."""
-        values = self.log[first:last].tolist()
-        for i, (loss, *_, norm) in enumerate(values, start=int(self.step) - len(values) + 1):
-            what, value = ("gradient's norm", norm) if math.isfinite(loss) else ("loss", loss)
-            if not math.isfinite(value):
-                raise TrainingDiverged(
-                    f"the {what} is {value} at step {i} (epoch {(i - 1) // self.n_steps + 1}). The usual causes: a learning "
-                    f"rate that is too high; pixels that are not in [0, 1]; a log or a division of zero in the loss; "
-                    f"a variance that is free to shrink to zero. The model is as it was after the last finished epoch.")
-        return {name: f"{value:.1f}" for name, value in zip(self.names, values[-1])}
-
-    def epoch_means(self) -> dict[str, float]:
-        """The mean of each of the loss's terms over the epoch's steps, as "train_…"."""
-        return dict(zip((f"train_{name}" for name in self.names), parallel.mean(self.log.cpu().double().mean(0)).tolist()))
-
-
-class CudaGraph:
-    """Runs a TrainingStep a few times as usual, then records it once and only replays it: one launch for the whole step."""
-
-    def __init__(self, step: TrainingStep):
-        self.step, self.calls, self.device = step, 0, step.rate.device
-        self.stream = torch.cuda.Stream(self.device)
-        self.replay: Callable[[], None] = step
-
-    def __call__(self) -> None:
-        self.calls += 1
-        if self.calls == GRAPH_WARM_UP + 1:
-            self.replay = self._record()
-        if self.calls > GRAPH_WARM_UP:
-            self.replay()
-            return
-        # Recording must not follow work on the default stream.
-        self.stream.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(self.stream):
-            self.step()
-        torch.cuda.current_stream(self.device).wait_stream(self.stream)
-
-    def _record(self) -> Callable[[], None]:
-        graph = torch.cuda.CUDAGraph()
-        try:
-            with torch.cuda.graph(graph, stream=self.stream):  # records, does not run
-                self.step()
-        except RuntimeError as error:  # e.g. a loss that reads a number
-            print(f"This step cannot be recorded as a CUDA graph ({str(error).splitlines()[0]}); training without one.")
-            return self.step
-        return graph.replay
 
 
 @torch.no_grad()

@@ -1,7 +1,7 @@
 """Train a model of the course from the command line, on one processor or on many.
 
-    python -m vae_course.train --model vae --data mnist --epochs 20 --out build/run
-    torchrun --nproc-per-node 2 -m vae_course.train --model vae --data mnist --epochs 20 --out build/run
+    python -m vae_course.training --model vae --data mnist --epochs 20 --out build/run
+    torchrun --nproc-per-node 2 -m vae_course.training --model vae --data mnist --epochs 20 --out build/run
 
 The folder `--out` then holds checkpoint.pt, written after every epoch, from which `--resume` goes on, with as many
 processes as you like; weights.safetensors, which `checkpoints.load_weights` reads; and history.json.
@@ -18,7 +18,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from vae_course import checkpoints, conditional, data, evaluation, models, objectives, parallel, runtime, training
+from vae_course import checkpoints, conditional, data, evaluation, models, objectives, runtime, training
+from vae_course.training import parallel
 
 DATA = {"mnist": data.load_mnist, "fashion": data.load_fashion_mnist, "fixed": data.load_fixed_mnist}
 BINARIZATIONS = {"stochastic": data.stochastic, "grey": data.grey, "fixed": data.fixed}
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
         device = parallel.start(runtime.pick_device(options.device))
         if parallel.size() > 1:
             say_so_when_told_to_stop(options)
-        run(options, device)
+        train_and_save(options, device)
     except (data.DataError, ValueError) as error:
         sys.exit(str(error))
     except RuntimeError as error:
@@ -63,7 +64,7 @@ def say_so_when_told_to_stop(options: argparse.Namespace) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    p = argparse.ArgumentParser(prog="python -m vae_course.train", description=__doc__,
+    p = argparse.ArgumentParser(prog="python -m vae_course.training", description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--model", choices=MODELS, default="vae")
     p.add_argument("--data", choices=DATA, default="mnist")
@@ -81,8 +82,8 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-def run(options: argparse.Namespace, device: torch.device) -> None:
-    """Train what the options say."""
+def train_and_save(options: argparse.Namespace, device: torch.device) -> None:
+    """Train what the options say, and write the results."""
     images = load(options.data, device)
     if options.model in WITH_LABELS and images.train.labels is None:
         sys.exit(f"--model {options.model} needs labels, and --data {options.data} has none")
