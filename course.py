@@ -17,7 +17,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent
+ROOT, VERSION = Path(__file__).resolve().parent, tuple(sys.version_info[:2])
 OLDEST, NEWEST, COLAB = (3, 11), (3, 13), (3, 13)  # the Pythons that the course is tested with, and Colab's
 
 # What each run of pytest is, about how many minutes it takes on two quiet CPU cores, and its arguments. With -n, WORKERS
@@ -52,8 +52,8 @@ def setting(name: str, otherwise: str) -> str:
 
 
 def dotted(version) -> str:
-    """(3, 11, ...) as "3.11"."""
-    return "{}.{}".format(*version[:2])
+    """(3, 11) as "3.11"."""
+    return "{}.{}".format(*version)
 
 
 def how_to(task: str, version: tuple, system: str = os.name) -> str:
@@ -65,10 +65,10 @@ def how_to(task: str, version: tuple, system: str = os.name) -> str:
 
 def word_about(version: tuple, task: str, system: str = os.name) -> str:
     """What to say of a Python that the course is not tested with; "" of one that it is."""
-    if version[:2] < OLDEST:
+    if version < OLDEST:
         return (f"The course needs Python {dotted(OLDEST)} or newer, and this is {dotted(version)}: "
                 f"try  {how_to(task, (3, 12), system)}")
-    if version[:2] > NEWEST:
+    if version > NEWEST:
         return (f"The course is tested with Python {dotted(OLDEST)} to {dotted(NEWEST)}, and this is {dotted(version)}: "
                 f"it may work, and if it does not, try  {how_to('setup', NEWEST, system)}")
     return ""
@@ -230,19 +230,19 @@ def ready(task: str) -> Environment:
 
     It keeps the Python that it was made with until `setup` is run by another, or PYTHON names another.
     """
-    version, environment = tuple(sys.version_info[:2]), of_the_course()
-    why = environment.unfit(version, exactly=task == "setup" or "PYTHON" in os.environ)
+    environment = of_the_course()
+    why = environment.unfit(VERSION, exactly=task == "setup" or "PYTHON" in os.environ)
     if not why:
         return environment
     if find_spec("ensurepip") is None:
         sys.exit("Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv")
-    say(f"Setting up {environment.venv.name} with Python {dotted(version)}, because {why}; PyTorch is large, so "
+    say(f"Setting up {environment.venv.name} with Python {dotted(VERSION)}, because {why}; PyTorch is large, so "
         f"this takes a few minutes.")
-    if word_about(version, task):
-        say(word_about(version, task))
+    if word_about(VERSION, task):
+        say(word_about(VERSION, task))
     environment.make(getattr(sys, "_base_executable", None) or sys.executable)
     environment.pip("-r", "requirements.txt")
-    environment.finish(version)
+    environment.finish(VERSION)
     return environment
 
 
@@ -362,11 +362,10 @@ def main(tasks: list) -> None:
     if unknown:
         usage()
         sys.exit(f"There is no task {', '.join(unknown)}.")
-    version = tuple(sys.version_info[:2])
-    if version < OLDEST and tasks != ["help"]:
+    if VERSION < OLDEST and tasks != ["help"]:
         environment = of_the_course()
-        if "PYTHON" in os.environ or "setup" in tasks or environment.unfit(version, exactly=False):
-            sys.exit(word_about(version, " ".join(tasks)))
+        if "PYTHON" in os.environ or "setup" in tasks or environment.unfit(VERSION, exactly=False):
+            sys.exit(word_about(VERSION, " ".join(tasks)))
         sys.exit(run([environment.python, __file__, *tasks]))  # a newer Python has set it up, and goes on
     for task in tasks:
         does = TASKS[task][1]
