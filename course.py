@@ -16,20 +16,25 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from xml.etree import ElementTree
 
 ROOT, VERSION = Path(__file__).resolve().parent, tuple(sys.version_info[:2])
 OLDEST, NEWEST, COLAB = (3, 11), (3, 13), (3, 13)  # the Pythons that the course is tested with, and Colab's
 
-# What each run of pytest is, about how many minutes it takes on two quiet CPU cores, and its arguments. With -n, WORKERS
-# processes of one thread each share the tests and notebooks; every file is run by one of them.
-SHARED = ["-n", "WORKERS", "--dist", "loadfile", "--ignore=tests/browser"]
+# What each run of pytest is, about how many minutes it takes on two quiet CPU cores, and its arguments. WORKERS processes
+# of one thread each share the tests: whole files of them, long ones first, or one browser test after another.
+FILES = ["--dist", "loadfile", "--no-loadscope-reorder"]
 LANES = {
-    "quick": ("the unit tests, the derivations and every notebook", 15, [*SHARED, "-m", "not slow"]),
-    "whole": ("every notebook and all tests but the browser's", 15, SHARED),
-    "browser": ("the browser tests (skipped without chromium)", 15, ["tests/browser"]),
-    "colab": ("every notebook and the explorers' tests with the package versions of a Colab session", 15,
-              ["notebooks", "tests/test_widgets.py", "tests/test_explorers.py", "tests/test_latent.py"]),
+    "quick": ("the unit tests, the derivations and every notebook", 10,
+              [*FILES, "--ignore=tests/browser", "-m", "not slow"]),
+    "whole": ("all tests but the browser's, and every notebook", 15, [*FILES, "--ignore=tests/browser"]),
+    "tests": ("all tests but the browser's, which run the notebooks", 10, [*FILES, "tests", "--ignore=tests/browser"]),
+    "browser": ("every notebook and every explorer in a browser", 10,
+                ["--dist", "load", "--maxschedchunk", "1", "tests/browser"]),
+    "colab": ("every notebook and the explorers' tests with the package versions of a Colab session", 6,
+              [*FILES, "notebooks", "tests/test_widgets.py", "tests/test_explorers.py", "tests/test_latent.py"]),
 }
+REPORTS = ROOT / "build" / "tests"  # what each lane's tests took
 PROGRAMS = {  # task: what it does, and what Python is given to do it
     "lint": ("check the style of the code", ["-m", "ruff", "check", "."]),
     "notebooks": ("execute every notebook and store its outputs", ["tools/notebooks.py", "execute"]),
@@ -265,7 +270,7 @@ def ready_colab() -> Environment:
     environment.pip("-r", lists)
     before = environment.freeze()
     environment.pip("-e", ".", "-c", lists)
-    environment.pip("nbval", "nbformat", "-c", lists)
+    environment.pip("nbval", "nbformat", "pytest-xdist", "-c", lists)
     replaced = sorted(before - environment.freeze())
     if replaced:
         sys.exit("\n".join([*replaced, "The course replaced these packages of Colab's."]))
@@ -288,11 +293,19 @@ def lab() -> None:
 def lane(name: str, environment: Environment) -> int:
     """Say what a run of pytest is and how long it takes, run it, and return its exit status."""
     about, minutes, arguments = LANES[name]
-    words = [setting("WORKERS", "2") if word == "WORKERS" else word for word in arguments]
-    shared = arguments[:1] == ["-n"]
-    say(f"Running {about}{f' in {words[1]} processes' if shared else ''}: about {minutes} minutes on two quiet CPU cores.")
-    threads = {"OMP_NUM_THREADS": "1"} if shared else {}
-    return run([environment.python, "-m", "pytest", *words], {**environment.variables, **threads})
+    workers = setting("WORKERS", "2")
+    say(f"Running {about} in {workers} processes: about {minutes} minutes on two quiet CPU cores.")
+    command = [environment.python, "-m", "pytest", "-n", workers, *arguments, f"--junitxml={REPORTS / name}.xml"]
+    return run(command, {**environment.variables, "OMP_NUM_THREADS": "1"})
+
+
+def say_the_slowest(lanes: list, n: int = 20) -> None:
+    """The n tests that took longest, of these lanes."""
+    took = [(float(test.get("time")), f"{test.get('classname')}::{test.get('name')}", name)
+            for name in lanes for test in ElementTree.parse(str(REPORTS / (name + ".xml"))).iter("testcase")]
+    say(f"The {n} slowest tests:")
+    for seconds, test, name in sorted(took, reverse=True)[:n]:
+        say(f"{seconds:8.1f} s  {name:<8} {test}")
 
 
 def test() -> None:
@@ -302,21 +315,31 @@ def test() -> None:
 
 def test_all() -> None:
     """the same, and what is slow: the browser tests, and Colab's versions where there is a Python 3.13"""
-    must(lane("browser", ready("test-all")))
-    must(lane("whole", ready("test-all")))
+    environment = ready("test-all")
+    lanes = ["tests", "browser"] if has_browser(environment) else ["whole"]
+    if lanes == ["whole"]:
+        say("The browser tests are left out: they need chromium (apt-get install chromium, or CHROMIUM names one).")
+    for name in lanes:
+        must(lane(name, environment))
     if colab_python() or "COLAB_PYTHON" in os.environ:
-        test_colab()
+        must(lane("colab", ready_colab()))
+        lanes.append("colab")
     else:
-        say("Colab's versions are left out: they need a Python 3.13 (COLAB_PYTHON names one).")
+        say(f"Colab's versions are left out: they need a Python {dotted(COLAB)} (COLAB_PYTHON names one).")
+    say_the_slowest(lanes)
+
+
+def has_browser(environment: Environment) -> bool:
+    """Whether the browser tests can run; without a browser they would be skipped, and pass."""
+    look = "import sys; sys.path.append('..'); import lab, playwright; sys.exit(not lab.find_chromium())"
+    return run([environment.python, "-c", look], environment.variables, ROOT / "tests" / "browser") == 0
 
 
 def test_browser() -> None:
     """run the browser tests RUNS times and count the runs that passed (needs chromium)"""
     environment, runs = ready("test-browser"), int(setting("RUNS", "1"))
-    # Skipped tests would pass: without a browser this says so and fails.
-    look = "import lab, playwright, sys; sys.exit(not lab.find_chromium())"
-    must(run([environment.python, "-c", look], environment.variables, ROOT / "tests" / "browser"),
-         "The browser tests need chromium: apt-get install chromium, or set CHROMIUM to the path of one")
+    if not has_browser(environment):
+        sys.exit("The browser tests need chromium: apt-get install chromium, or set CHROMIUM to the path of one")
     passed = 0
     for number in range(1, runs + 1):
         say(f"Run {number} of {runs}")
