@@ -286,7 +286,7 @@ def lab() -> None:
     # Jupyter refuses to run as root unless told to; in a container there is often no other user.
     options = shlex.split(os.environ.get("LAB_OPTIONS", "--allow-root" if root else ""), posix=os.name != "nt")
     say("Opening notebooks/00_start_here.ipynb in JupyterLab; stop it with Ctrl-C.")
-    command = [environment.python, "-m", "jupyterlab", *options, "00_start_here.ipynb"]
+    command = [environment.python, "-m", "jupyterlab", "--LabApp.default_url=/lab/tree/00_start_here.ipynb", *options]
     must(run(command, environment.variables, ROOT / "notebooks"))
 
 
@@ -337,15 +337,18 @@ def has_browser(environment: Environment) -> bool:
 
 def test_browser() -> None:
     """run the browser tests RUNS times and count the runs that passed (needs chromium)"""
-    environment, runs = ready("test-browser"), int(setting("RUNS", "1"))
+    runs = setting("RUNS", "1")
+    if not runs.isdigit() or int(runs) == 0:
+        sys.exit(f"RUNS is how many times the browser tests run, 1 or more, not {runs!r}")
+    environment = ready("test-browser")
     if not has_browser(environment):
         sys.exit("The browser tests need chromium: apt-get install chromium, or set CHROMIUM to the path of one")
     passed = 0
-    for number in range(1, runs + 1):
+    for number in range(1, int(runs) + 1):
         say(f"Run {number} of {runs}")
         passed += lane("browser", environment) == 0
     say(f"{passed} of {runs} runs passed")
-    must(passed != runs)
+    must(passed != int(runs))
 
 
 def test_colab() -> None:

@@ -217,7 +217,7 @@ def test_tasks_in_a_folder_with_an_odd_name(environment, how):
         install(environment, module, TELLING)
     root, venv = str(course.ROOT), str(environment.venv)
     lab = start("lab", how, LAB_OPTIONS="--no-browser --port=1")
-    assert f"['--no-browser', '--port=1', '00_start_here.ipynb'] {root}/notebooks {venv}" in lab.stdout, lab
+    assert f"00_start_here.ipynb', '--no-browser', '--port=1'] {root}/notebooks {venv}" in lab.stdout, lab
     test = start("test", how, WORKERS="3")
     assert "the unit tests, the derivations and every notebook in 3 processes: about" in test.stdout, test
     assert "['-n', '3', '--dist', 'loadfile'," in test.stdout
