@@ -10,6 +10,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 ROOT = Path(__file__).parents[1]
 CONFTEST = (ROOT / "conftest.py").read_text(encoding="utf-8")
+RULES = (ROOT / "tests" / "cell_rules.py").read_text(encoding="utf-8")
 
 NO_PACKAGE = "%pip install --quiet --no-index there-is-no-such-package"
 EXPLORER = "from vae_course import widgets\n"
@@ -40,16 +41,17 @@ CELLS_THAT_END_IT = {
 }
 
 
-def run(folder: Path, notebooks: dict[str, list], conftest: str) -> str:
-    """What pytest prints for the cells of each notebook, each after a cell `x = 1`, with this conftest.py in the folder.
+def run(folder: Path, notebooks: dict[str, list], rules: str = RULES) -> str:
+    """What pytest prints for the cells of each notebook, each after a cell `x = 1`, with these rules for cells.
 
     The machine's speed is given as that of the reference machine.
     """
     for name, cells in notebooks.items():
         with_others = [part for cell in cells for part in (new_code_cell("x = 1"), cell)]
         nbformat.write(new_notebook(cells=with_others), folder / f"{name}.ipynb")
-    (folder / "conftest.py").write_text(conftest, encoding="utf-8")
+    (folder / "conftest.py").write_text(CONFTEST, encoding="utf-8")
     (folder / "tests").mkdir()
+    (folder / "tests" / "cell_rules.py").write_text(rules, encoding="utf-8")
     (folder / "tests" / "machine_speed.py").write_text("def slowness():\n    return 1.0\n")
     (folder / "tests" / "real_mnist.py").write_text("def find_mnist():\n    return None\n")
     done = subprocess.run([sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-rA", "-q", "--color=no",
@@ -63,7 +65,7 @@ def report(tmp_path_factory) -> str:
     """What pytest prints for the cells above, with this project's conftest.py."""
     notebooks = {"together": [*BAD_CELLS.values(), *GOOD_CELLS.values()]}
     alone = {name: [cell] for name, cell in CELLS_THAT_END_IT.items()}
-    return run(tmp_path_factory.mktemp("notebooks"), notebooks | alone, CONFTEST)
+    return run(tmp_path_factory.mktemp("notebooks"), notebooks | alone)
 
 
 def place(name: str) -> tuple[str, int]:
@@ -87,8 +89,8 @@ def test_a_good_cell_passes(report, name):
 
 def test_a_chapter_that_takes_too_long_is_refused(tmp_path):
     limit = "SECONDS_PER_NOTEBOOK = 90"
-    assert limit in CONFTEST
+    assert limit in RULES
     notebooks = {"slow": [new_code_cell("import time\ntime.sleep(4)")]}
-    said = run(tmp_path, notebooks, CONFTEST.replace(limit, "SECONDS_PER_NOTEBOOK = 2"))
+    said = run(tmp_path, notebooks, RULES.replace(limit, "SECONDS_PER_NOTEBOOK = 2"))
     assert "FAILED slow.ipynb::Cell 1 " in said and "a chapter may take 2 s" in said, said[-3000:]
     assert "PASSED slow.ipynb::Cell 0\n" in said
