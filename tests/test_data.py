@@ -578,7 +578,6 @@ def test_a_killed_download_leaves_no_half_file(tiny, tmp_path, monkeypatch):
 @needs_fork
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_second_process_starts_while_the_first_has_half_a_file(tiny, tmp_path, network, monkeypatch):
-    monkeypatch.setattr(downloads, "NETWORK_TIMEOUT", 600)  # the first waits for the second, however slow the machine is
     half_sent, second_is_done = threading.Event(), threading.Event()
 
     def reply(handler):
@@ -757,6 +756,7 @@ def start_reply(handler, length: int, status: int = 200, reason: str = "OK") -> 
 def network(monkeypatch):
     """A function that starts a server on this machine and returns its address; reply(handler) answers GET and CONNECT."""
     monkeypatch.setattr(requests, "get", true_get)
+    monkeypatch.setattr(downloads, "NETWORK_TIMEOUT", 600)  # however slow this machine is
     servers = []
 
     def start(reply, tls: ssl.SSLContext | None = None) -> str:
