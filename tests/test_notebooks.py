@@ -24,7 +24,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 SETUP = re.compile(r"""(?P<install>from importlib\.util import find_spec
 if not find_spec\("vae_course"\):
     %pip install -q git\+https://github\.com/[\w.-]+/[\w.-]+
-    assert find_spec\("vae_course"\), "No internet \(Kaggle: Settings\)\? Else read above\."
+    assert find_spec\("vae_course"\), "Not installed: no internet\? \(Kaggle: see Settings\)"
 )(?P<imports>(?:(?:(?:import|from) [^\n*]+)?
 )+)device = runtime\.pick_device\(\)
 runtime\.seed_everything\(0\)\Z""")
@@ -273,7 +273,7 @@ def test_the_course_is_installed_wherever_it_is_missing(run_cell):
 
 def test_an_install_that_fails_stops_the_cell_and_says_what_to_do(run_cell):
     error, words, printed, asked = run_cell(FIRST.cells[1].source, hidden=True, online=False)
-    assert error == "AssertionError" and words == "No internet (Kaggle: Settings)? Else read above."
+    assert error == "AssertionError" and words == "Not installed: no internet? (Kaggle: see Settings)"
     assert "Could not resolve host" in printed and asked.startswith("install -q git+")
 
 
