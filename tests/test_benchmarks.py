@@ -42,8 +42,10 @@ def pictures(n: int, seed: int = 0) -> torch.Tensor:
 
 def one_step(batch_size: int, loss_fn=objectives.negative_elbo, prepare=data.grey) -> TrainingStep:
     """A step of fit on the reference VAE, which has been run once."""
+    n_steps = N // batch_size
     step = TrainingStep(PreparedLoss(models.reference_vae(activation=nn.SiLU), loss_fn, prepare), (pictures(N),),
-                        torch.full((N // batch_size,), 1e-3), batch_size=batch_size, max_grad_norm=1.0, bf16=False)
+                        rates=torch.full((n_steps,), 1e-3), progress=torch.arange(n_steps) / n_steps, batch_size=batch_size,
+                        max_grad_norm=1.0, bf16=False)
     step.begin_epoch(0)
     step()
     step.begin_epoch(0)
@@ -150,7 +152,10 @@ def test_the_compiled_loss_is_compiled_once(gpu_speed):
 
 def test_a_compiled_loss_is_still_told_how_far_the_training_is():
     compiled = torch.compile(objectives.warm_up_negative_elbo, backend="eager")
-    assert PreparedLoss(models.reference_vae(), compiled, data.grey).takes_progress
+    loss = PreparedLoss(models.reference_vae(), compiled, data.grey, takes_progress=True)
+    loss.check_call([pictures(5)])
+    terms = loss(torch.full((1,), 0.1), pictures(5))
+    torch.testing.assert_close(terms["loss"], 0.5 * terms["kl"] - terms["recon"])  # warm_up is 0.2
 
 
 @pytest.fixture

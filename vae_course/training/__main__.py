@@ -4,7 +4,8 @@
     torchrun --nproc-per-node 2 -m vae_course.training --model vae --data mnist --epochs 20 --out build/run
 
 The folder `--out` then holds checkpoint.pt, written after every epoch, from which `--resume` goes on, with as many
-processes as you like; weights.safetensors, which `checkpoints.load_weights` reads; and history.json.
+processes as you like; weights.safetensors, which `checkpoints.load_weights` reads; and history.json. More epochs are added
+to a finished run by `--resume --extend cosine --epochs 30`.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import torch
 from torch import nn
 
 from vae_course import checkpoints, conditional, data, evaluation, models, objectives, runtime, training
-from vae_course.training import parallel
+from vae_course.training import parallel, schedules
 
 DATA = {"mnist": data.load_mnist, "fashion": data.load_fashion_mnist, "fixed": data.load_fixed_mnist}
 BINARIZATIONS = {"stochastic": data.stochastic, "grey": data.grey, "fixed": data.fixed}
@@ -27,6 +28,8 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "vae": models.reference_vae, "conv": models.conv_vae, "cvae": conditional.reference_cvae,
     "class-means": conditional.class_mean_vae,
 }
+SCHEDULES = {function.__name__: function for function in (schedules.constant, schedules.cosine, schedules.warm_cosine,
+                                                          schedules.one_cycle)}
 WITH_LABELS = ("cvae", "class-means")
 
 
@@ -78,7 +81,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--warm-up", type=float, default=0.0, help="share of the training in which beta rises from 0 to 1")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--device", help="cuda, mps or cpu; the fastest there is if left out")
-    p.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    p.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out, with the same options")
+    p.add_argument("--extend", choices=SCHEDULES,
+                   help="with --resume and more --epochs: the schedule of the epochs that are added to a finished run")
     return p
 
 
@@ -97,6 +102,7 @@ def train_and_save(options: argparse.Namespace, device: torch.device) -> None:
     loss = warmed_up if options.warm_up else objectives.negative_elbo
     history = training.fit(model, loss, train, epochs=options.epochs, prepare=prepare, batch_size=options.batch_size,
                            learning_rate=options.learning_rate, seed=options.seed, resume=options.resume,
+                           extend=SCHEDULES.get(options.extend), loss_takes_progress=bool(options.warm_up),
                            checkpoint=options.out / "checkpoint.pt", progress=sys.stderr.isatty())
     if parallel.rank() == 0:
         checkpoints.save_weights(model, options.out / "weights.safetensors")

@@ -10,7 +10,8 @@ from tqdm.auto import tqdm
 
 from vae_course import runtime
 from vae_course.training import parallel
-from vae_course.training.run import History, Run
+from vae_course.training.identity import describe, fingerprint, settle
+from vae_course.training.run import History, Run, checkpoint_to_resume
 from vae_course.training.schedules import one_cycle
 from vae_course.training.step import CudaGraph, PreparedLoss, TrainingDiverged, TrainingStep
 from vae_course.training.tensorboard import VALIDATION_SEED, TensorBoardLog
@@ -25,6 +26,7 @@ def fit(
     *,
     epochs: int,
     prepare: Callable[[Tensor], Tensor],
+    loss_takes_progress: bool = False,
     validation: Tensor | Sequence[Tensor] | None = None,
     batch_size: int = 128,
     learning_rate: float = 3e-3,
@@ -35,6 +37,7 @@ def fit(
     cuda_graph: bool = True,
     checkpoint: str | os.PathLike | None = None,
     resume: bool = False,
+    extend: Callable[[Tensor], Tensor] | None = None,
     log_dir: str | os.PathLike | None = None,
     log_images: Callable[[nn.Module], Tensor] | None = None,
     progress: bool = True,
@@ -43,11 +46,13 @@ def fit(
 
     Args:
         model: any module; trained in place, on the device that its parameters are on.
-        loss_fn: (model, prepare(x), *rest) → dict of scalar tensors, "loss" among them, e.g. `negative_elbo`. If it has an
-            argument `progress`, it is given the share of the training that is done, a scalar tensor in [0, 1).
-        train: x (N, …), or several tensors of equal length, such as (images, labels).
+        loss_fn: (model, prepare(x), *rest) → dict of scalar tensors, "loss" among them, e.g. `negative_elbo`.
+        train: x (N, …), or several tensors of equal length, such as (images, labels). If the model has a method
+            `note_training_data`, as CVAE, it is called once with them.
         epochs: passes over the data; each drops the remainder of N / batch_size, another one every time.
         prepare: applied to each batch of x, e.g. `data.stochastic` or `data.grey`.
+        loss_takes_progress: call loss_fn with `progress=` too: the share of the training that is done, a scalar tensor in
+            [0, 1), and 1 in validation. For a loss that changes on the way, such as `warm_up_negative_elbo`.
         validation: as train; evaluated after each epoch, with the same noise every time.
         batch_size: examples per step, of all processes together where `parallel` has several.
         learning_rate: the peak of the schedule.
@@ -57,7 +62,12 @@ def fit(
         bf16: matrix products in bfloat16; None means where the machine does that fast.
         cuda_graph: on a GPU, record a step once and replay it; ignored elsewhere.
         checkpoint: file written after every epoch. The file of another run is kept as `*.previous`.
-        resume: go on from `checkpoint` if it exists, on the CPU bit for bit as if training had not stopped.
+        resume: go on from `checkpoint` if it exists, on the CPU bit for bit as if training had not stopped. Loss, prepare,
+            data and all settings must be those of the file: see `identity.describe` for what is compared.
+        extend: with `resume`, add epochs to a run that is finished, up to the new number of `epochs`. A schedule over the
+            added steps alone: its factor is on the same learning_rate, whatever the first schedule ended at, so
+            `lambda progress: 0.1 * schedules.cosine(progress)` goes on gently, and `schedules.one_cycle` starts a second
+            cycle. For a loss that takes progress the training is done: it is given 1.
         log_dir: folder for TensorBoard: the history and, with log_images, pictures.
         log_images: model → (n, C, H, W) pictures in [0, 1], called after each epoch.
         progress: show a bar, and a line at the end.
@@ -67,37 +77,38 @@ def fit(
         as they were at the end of the last of them.
 
     Raises:
-        ValueError: for arguments that do not fit, or a checkpoint of another architecture or run.
+        ValueError: for arguments that do not fit; CheckpointError, one of its kind, for a checkpoint of another
+            architecture or run, naming every difference.
+        TypeError: if loss_fn cannot be called with the data.
         TrainingDiverged: if the loss or its gradient is NaN or infinite; says at which step.
     """
     train = as_tensors("train", train)
     device = next(model.parameters()).device
     check_arguments(model, train, validation, epochs, batch_size, learning_rate, max_grad_norm)
-    settings = {"batch_size": batch_size, "learning_rate": float(learning_rate), "max_grad_norm": float(max_grad_norm),
-                "schedule": getattr(schedule, "__name__", type(schedule).__name__), "seed": int(seed), "n": len(train[0])}
-    n_steps = len(train[0]) // batch_size
-    rates = learning_rate * schedule(torch.arange(epochs * n_steps) / (epochs * n_steps))
-    read_every = 1 if device.type == "cpu" else n_steps  # a GPU would have to wait for each number that is read
+    loss = PreparedLoss(model, loss_fn, prepare, loss_takes_progress)
+    loss.check_call(train)
+    bf16, n_steps = runtime.bf16_is_fast(device) if bf16 is None else bf16, len(train[0]) // batch_size
+    found, settings = checkpoint_to_resume(checkpoint, resume, extend), {}
+    if checkpoint is not None:
+        settings = {"loss": describe(loss_fn), "loss_takes_progress": bool(loss_takes_progress), "n": len(train[0]),
+                    "prepare": describe(prepare), "data": fingerprint(train), "batch_size": batch_size, "epochs": epochs,
+                    "learning_rate": float(learning_rate), "schedule": describe(schedule),
+                    "max_grad_norm": float(max_grad_norm), "seed": int(seed), "bf16": bool(bf16)}
+    settings = settle(settings, found, extend, checkpoint)
+    rates, shares = plan(epochs, n_steps, learning_rate, schedule, settings["extensions"], extend)
     with runtime.seeded(seed, device), TensorBoardLog(log_dir, log_images) as log:
-        step = TrainingStep(PreparedLoss(model, loss_fn, prepare), train, rates.to(device), batch_size=batch_size,
+        step = TrainingStep(loss, train, rates=rates.to(device), progress=shares.to(device), batch_size=batch_size,
                             max_grad_norm=max_grad_norm, bf16=bf16)
-        run = Run(model, step.optimizer, settings, checkpoint, resume)
+        run = Run(model, step.optimizer, settings, checkpoint, found)
+        before_the_first_step(step, loss, validation)
         one_step = CudaGraph(step) if cuda_graph and device.type == "cuda" and parallel.size() == 1 else step
         bar = tqdm(total=epochs * n_steps, initial=len(run.history) * n_steps, unit="step",
                    mininterval=0.5, disable=not progress or parallel.rank() > 0)
         try:
             for epoch in range(len(run.history), epochs):
-                started = time.perf_counter()
-                model.train()
-                step.begin_epoch(epoch, seed)
-                for i in range(1, n_steps + 1):
-                    one_step()
-                    if i % read_every == 0:
-                        bar.set_postfix(step.read_terms(i - read_every, i), refresh=False)
-                        bar.update(read_every)
-                row = {"epoch": epoch + 1, "seconds": time.perf_counter() - started, **step.epoch_means()}
+                row = train_epoch(epoch, seed, step, one_step, bar)
                 if validation is not None:
-                    row |= evaluate(model, loss_fn, prepare, validation)
+                    row |= evaluate(model, loss_fn, prepare, validation, loss_takes_progress)
                 run.finish_epoch(row)
                 log.write(row, model)
         except (KeyboardInterrupt, TrainingDiverged) as stop:
@@ -112,14 +123,55 @@ def fit(
     return run.history
 
 
+def plan(epochs: int, n_steps: int, learning_rate: float, schedule: Callable, extensions: list,
+         extend: Callable | None) -> tuple[Tensor, Tensor]:
+    """The learning rate of each step, and the share of the training that is done before it: (epochs · n_steps,) each.
+
+    In epochs that were added, `extend` runs over the added steps alone; what a loss anneals has been done: the share is 1.
+    """
+    share = torch.arange(epochs * n_steps) / (epochs * n_steps)
+    if not extensions:
+        return learning_rate * schedule(share), share
+    past = extensions[-1][0] * n_steps
+    added = epochs * n_steps - past
+    rates = learning_rate * extend(torch.arange(added) / added)
+    return torch.cat([torch.zeros(past), rates]), torch.ones(epochs * n_steps)
+
+
+def before_the_first_step(step: TrainingStep, loss: PreparedLoss, validation) -> None:
+    """Tell the model what it is trained on, and check values where the steps will not, because reading them waits."""
+    if hasattr(step.model, "note_training_data"):
+        step.model.note_training_data(*step.train)
+    if runtime.waits_when_read(step.train[0]):
+        step.check_values()
+        if validation is not None:
+            first = [tensor[:VALIDATION_BATCH] for tensor in as_tensors("validation", validation)]
+            with runtime.checking_values():
+                evaluate(loss.model, loss.loss_fn, loss.prepare, first, loss.takes_progress)
+
+
+def train_epoch(epoch: int, seed: int, step: TrainingStep, one_step: Callable[[], None], bar: tqdm) -> dict:
+    """All steps of an epoch; returns its row of the history. A loss that diverged is noticed, on a GPU, at the end."""
+    started = time.perf_counter()
+    step.model.train()
+    step.begin_epoch(epoch, seed)
+    read_every = step.n_steps if runtime.waits_when_read(step.rate) else 1
+    for i in range(1, step.n_steps + 1):
+        one_step()
+        if i % read_every == 0:
+            bar.set_postfix(step.read_terms(i - read_every, i), refresh=False)
+            bar.update(read_every)
+    return {"epoch": epoch + 1, "seconds": time.perf_counter() - started, **step.epoch_means()}
+
+
 @torch.no_grad()
 def evaluate(model: nn.Module, loss_fn: Callable[..., dict[str, Tensor]], prepare: Callable[[Tensor], Tensor],
-             data: Tensor | Sequence[Tensor]) -> dict[str, float]:
+             data: Tensor | Sequence[Tensor], loss_takes_progress: bool = False) -> dict[str, float]:
     """The mean of each of the loss's terms over all examples, as "validation_…"; draws the same noise every time."""
     tensors = as_tensors("data", data)
     model.eval()
-    loss, end = PreparedLoss(model, loss_fn, prepare), torch.ones(1, device=tensors[0].device)
-    totals: dict[str, Tensor] = {}
+    loss = PreparedLoss(model, loss_fn, prepare, loss_takes_progress)
+    end, totals = torch.ones(1, device=tensors[0].device), {}
     with runtime.seeded(VALIDATION_SEED, tensors[0].device):
         for x, *rest in zip(*(tensor.split(VALIDATION_BATCH) for tensor in tensors)):
             for name, value in loss(end, x, *rest).items():

@@ -2,11 +2,11 @@
 
 import copy
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from vae_course import runtime
 from vae_course.checkpoints import (
-    CheckpointError,
     check_same_architecture,
     keep_previous,
     load_checkpoint,
@@ -29,18 +29,33 @@ class History(list):
         return [row[name] for row in self]
 
 
+def checkpoint_to_resume(path: str | os.PathLike | None, resume: bool, extend: Callable | None) -> dict | None:
+    """The checkpoint to go on from, or None for a run from the beginning.
+
+    Raises:
+        CheckpointError: if the file is damaged or no checkpoint.
+        ValueError: if there is no path, or nothing to extend.
+    """
+    if resume and path is None:
+        raise ValueError("resume=True needs the path of a checkpoint, got checkpoint=None")
+    if resume and Path(path).exists():
+        return load_checkpoint(Path(path))
+    if extend is not None:
+        raise ValueError("extend adds epochs to a finished run: it needs resume=True and the checkpoint of that run, got "
+                         f"resume={resume} and checkpoint={path}" + (", which does not exist" if resume else ""))
+    return None
+
+
 class Run:
     """What must survive a stop: model, optimizer, random state and history of the last finished epoch."""
 
-    def __init__(self, model, optimizer, settings: dict, path: str | os.PathLike | None, resume: bool):
+    def __init__(self, model, optimizer, settings: dict, path: str | os.PathLike | None, resumed: dict | None):
         self.model, self.optimizer, self.settings = model, optimizer, settings
         self.device = next(model.parameters()).device
         self.path = None if path is None else Path(path)
         self.history, self.epochs_on_disk, self.previous_kept = History(), 0, False
-        if resume and self.path is None:
-            raise ValueError("resume=True needs the path of a checkpoint, got checkpoint=None")
-        if resume and self.path.exists():
-            self._resume(load_checkpoint(self.path))
+        if resumed is not None:
+            self._resume(resumed)
         self.last = self._snapshot(self.history)
 
     def _snapshot(self, history: list[dict]) -> dict:
@@ -58,11 +73,6 @@ class Run:
 
     def _resume(self, checkpoint: dict) -> None:
         check_same_architecture(self.model.state_dict(), checkpoint["model"], self.path)
-        changed = [f"{name} was {checkpoint['settings'].get(name)}, is now {value}"
-                   for name, value in self.settings.items() if checkpoint["settings"].get(name) != value]
-        if changed:
-            raise CheckpointError(f"{self.path} is of another run: {'; '.join(changed)}. Use the old settings, "
-                                              f"another file, or resume=False (the old file is kept)")
         self._restore(checkpoint)
         runtime.set_random_state(checkpoint["random"], self.device)
         self.epochs_on_disk, self.previous_kept = len(self.history), True

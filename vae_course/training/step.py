@@ -21,12 +21,30 @@ class TrainingDiverged(FloatingPointError):
 
 
 class PreparedLoss(nn.Module):
-    """The terms of the loss of a batch, given how much of the training is done: progress (1,), x (B, …), …"""
+    """The terms of the loss of a batch, given how much of the training is done: progress (1,), x (B, …), …
 
-    def __init__(self, model, loss_fn, prepare):
+    Args:
+        model, loss_fn, prepare: as `fit`.
+        takes_progress: whether loss_fn is called with `progress`, a scalar tensor, too.
+    """
+
+    def __init__(self, model: nn.Module, loss_fn: Callable, prepare: Callable, takes_progress: bool = False):
         super().__init__()
-        self.model, self.loss_fn, self.prepare = model, loss_fn, prepare
-        self.takes_progress = "progress" in inspect.signature(loss_fn).parameters
+        self.model, self.loss_fn, self.prepare, self.takes_progress = model, loss_fn, prepare, takes_progress
+
+    def check_call(self, tensors: Sequence[Tensor]) -> None:
+        """Raise TypeError if the loss cannot be called with a batch of these tensors, and say what it can be given."""
+        by_name = {"progress": None} if self.takes_progress else {}
+        try:
+            signature = inspect.signature(self.loss_fn)
+        except ValueError:
+            return  # a callable that does not tell its arguments
+        try:
+            signature.bind(self.model, *tensors, **by_name)
+        except TypeError as error:
+            called = ", ".join(["model", "x", *["…"] * (len(tensors) > 1), *["progress=…"] * self.takes_progress])
+            raise TypeError(f"loss_fn is called as loss_fn({called}), which does not fit its arguments: {error}. "
+                            "With loss_takes_progress=True, fit gives it `progress`, the share that is done") from None
 
     def forward(self, progress: Tensor, x: Tensor, *rest: Tensor) -> dict[str, Tensor]:
         by_name = {"progress": progress.squeeze()} if self.takes_progress else {}
@@ -34,15 +52,22 @@ class PreparedLoss(nn.Module):
 
 
 class TrainingStep:
-    """One step: choose a batch, loss, gradients, clip, Adam. Its state stays on the device, so nothing waits for it."""
+    """One step: choose a batch, loss, gradients, clip, Adam. Its state stays on the device, so nothing waits for it.
 
-    def __init__(self, loss: PreparedLoss, train: Sequence[Tensor], rates: Tensor, *, batch_size: int,
-                 max_grad_norm: float, bf16: bool | None):
-        self.model, self.train = loss.model, train
+    Args:
+        loss: of the model that is trained.
+        train: the training data, (N, …) each.
+        rates, progress: (steps,) the learning rate of each step of the whole training, and the share that is done before
+            it; on the device.
+        batch_size, max_grad_norm, bf16: as `fit`.
+    """
+
+    def __init__(self, loss: PreparedLoss, train: Sequence[Tensor], *, rates: Tensor, progress: Tensor, batch_size: int,
+                 max_grad_norm: float, bf16: bool):
+        self.model, self.train, self.loss_alone = loss.model, train, loss
         self.loss = parallel.averaging_gradients(loss)
-        self.rates, self.max_grad_norm = rates, max_grad_norm
+        self.rates, self.progress, self.max_grad_norm, self.bf16 = rates, progress, max_grad_norm, bf16
         device = rates.device
-        self.bf16 = runtime.bf16_is_fast(device) if bf16 is None else bf16
         self.n_steps = len(train[0]) // batch_size
         self.order = torch.zeros(self.n_steps, batch_size, dtype=torch.long, device=device)     # of this epoch
         self.batches = self.order[:, parallel.rank()::parallel.size()]                          # this process's share
@@ -57,7 +82,7 @@ class TrainingStep:
         batch = self.batches[self.epoch_step].squeeze(0)                            # (B,) indices
         x, *rest = (tensor[batch] for tensor in self.train)
         with runtime.autocast(x.device, self.bf16):
-            terms = self.loss(self.steps_done / len(self.rates), x, *rest)
+            terms = self.loss(self.progress[self.steps_done], x, *rest)
         self.optimizer.zero_grad(set_to_none=True)
         terms["loss"].backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.max_grad_norm)
@@ -73,6 +98,18 @@ class TrainingStep:
         self.log[self.epoch_step] = values
         self.steps_done += 1
         self.epoch_step += 1
+
+    def check_values(self) -> None:
+        """Compute the loss of a first batch with its values checked, and leave everything as it was.
+
+        The steps themselves check no values on a GPU, where each reading would make them wait.
+        """
+        device, buffers = self.rate.device, {name: buffer.clone() for name, buffer in self.model.named_buffers()}
+        self.model.train()
+        with runtime.seeded(0, device), runtime.checking_values(), runtime.autocast(device, self.bf16):
+            self.loss_alone(self.progress[:1], *(tensor[:self.batches.shape[1]] for tensor in self.train))
+        for name, buffer in self.model.named_buffers():
+            buffer.copy_(buffers[name])
 
     def begin_epoch(self, epoch: int, seed: int = 0) -> None:
         """Draw the epoch's batches, in random order and without the remainder, and start counting its steps."""
