@@ -89,7 +89,7 @@ def stochastic(images: Tensor) -> Tensor:
 
 
 def fixed(images: Tensor) -> Tensor:
-    """Pixels that are binary already, as `load_fixed_mnist` returns them: (B, …) uint8 0/255 to float32 0/1.
+    """Pixels that are binary already, as `load_fixed_mnist` returns them: (B, …) uint8 0/255 to (B, …) float32 0/1.
 
     Raises:
         ValueError: if a pixel is neither 0 nor 255.

@@ -185,7 +185,7 @@ def bernoulli_log_likelihood(x: Tensor, recon_logits: Tensor) -> Tensor:
 
 
 def continuous_bernoulli_log_norm(logits: Tensor) -> Tensor:
-    """log C(λ) = log( l / tanh(l/2) ) with l = logits: what makes λˣ(1−λ)¹⁻ˣ integrate to one over [0, 1].
+    """log C(λ) = log( l / tanh(l/2) ), elementwise, with l = logits: what makes λˣ(1−λ)¹⁻ˣ integrate to one over [0, 1].
 
     Source: Loaiza-Ganem & Cunningham (2019), arXiv:1907.06845, §3, with 1 − 2λ = −tanh(l/2).
     """

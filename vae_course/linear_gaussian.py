@@ -31,14 +31,17 @@ class LinearGaussian:
         return _log_normal(x, torch.full_like(x, self.m), self.w ** 2 + self.sigma ** 2)
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance of p(z|x), each (B,)."""
+        """Mean and variance of p(z|x) for x (B,), each (B,)."""
         total = self.w ** 2 + self.sigma ** 2
         return self.w * (x - self.m) / total, torch.full_like(x, self.sigma ** 2 / total)
 
     def elbo(self, x: Tensor, mu: Tensor, variance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """recon, kl and gap of q = N(mu, variance), exact, each (B,) nats: recon − kl + gap = log p(x).
 
-        gap is KL(q ‖ p(z|x)). All arguments are (B,); variance must be positive.
+        gap is KL(q ‖ p(z|x)).
+
+        Args:
+            x, mu, variance: (B,) each; variance must be positive.
         """
         if not (variance > 0).all():
             raise ValueError(f"variance must be positive, got {variance.min().item():g}")

@@ -72,13 +72,13 @@ class ContinuousBernoulliLikelihood(nn.Module):
         return continuous_bernoulli_log_likelihood(x, recon)
 
     def mean(self, recon: Tensor) -> Tensor:
-        """E[x|z] = λ/(2λ−1) − 1/l, and ½ + l/12 near l = 0."""
+        """E[x|z], as recon: λ/(2λ−1) − 1/l, and ½ + l/12 near l = 0."""
         near_zero = recon.abs() < 0.1
         safe = torch.where(near_zero, 1.0, recon)
         return torch.where(near_zero, 0.5 + recon / 12, torch.sigmoid(safe) / torch.tanh(safe / 2) - 1 / safe)
 
     def sample(self, recon: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """One draw of x in [0, 1] by inverting the distribution function F(x) = (e^{lx} − 1)/(e^l − 1)."""
+        """One draw of x in [0, 1], as recon, by inverting the distribution function F(x) = (e^{lx} − 1)/(e^l − 1)."""
         u = torch.rand(recon.shape, generator=generator, device=recon.device, dtype=recon.dtype)
         size = recon.abs().clamp(min=1e-4)  # l and −l are mirror images, and e^{−|l|} does not overflow
         below = 1 + torch.log(u + (1 - u) * torch.exp(-size)) / size
@@ -104,7 +104,7 @@ class GaussianLikelihood(nn.Module):
         return gaussian_log_likelihood(x, recon, self.logvar)
 
     def mean(self, recon: Tensor) -> Tensor:
-        """E[x|z]: the decoder's output itself."""
+        """E[x|z], as recon: the decoder's output itself."""
         return recon
 
     def sample(self, recon: Tensor, generator: torch.Generator | None = None) -> Tensor:
