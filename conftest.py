@@ -42,6 +42,11 @@ def pytest_configure(config):
         os.environ["VAE_COURSE_DATA"] = str(folder)
 
 
+def pytest_collection_modifyitems(items):
+    """Notebooks first, then what is slow: where two processes share the tests, neither is left with a long one at the end."""
+    items.sort(key=lambda item: (not isinstance(item, IPyNbCell), item.get_closest_marker("slow") is None))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
     """Around each cell: watch its commands, and fail it for what nbval would pass over."""

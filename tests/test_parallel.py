@@ -20,6 +20,8 @@ from vae_course.objectives import negative_elbo
 from vae_course.training import __main__ as command_line
 from vae_course.training import parallel
 
+pytestmark = pytest.mark.slow
+
 WORKER = Path(__file__).with_name("parallel_worker.py")
 GREY = data.ImageSet(torch.full((40, 1, 28, 28), 100, dtype=torch.uint8), torch.arange(40) % 10)
 SECONDS = 240  # limit of one run of torchrun on a busy machine

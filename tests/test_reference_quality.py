@@ -16,6 +16,8 @@ from vae_course.objectives import negative_elbo
 from vae_course.training import fit
 from vae_course.training.schedules import cosine, one_cycle
 
+pytestmark = pytest.mark.slow
+
 N_SAMPLES = 500  # K of the importance-weighted estimate
 
 
