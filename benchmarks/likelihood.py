@@ -10,19 +10,17 @@ chosen on 10,000 held-out training images (`--held-out` trains without them and 
 used to choose.
 """
 
-import argparse
-import os
-import platform
 import sys
 import time
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
+import common
 import torch
 from torch import nn
 
-from vae_course import data, evaluation, models, objectives, runtime, training
+from vae_course import data, evaluation, models, objectives, training
 from vae_course.training import schedules
 
 K, K_QUICK, N_QUICK = 5000, 50, 200
@@ -159,9 +157,7 @@ def negative_log_px(model, images: torch.Tensor, prepare, full: bool) -> evaluat
 
 def main() -> None:
     """Run the protocols that are asked for, and print a table for each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default=str(runtime.pick_device()))
-    parser.add_argument("--folder", default=os.environ.get(data.DATA_FOLDER_VARIABLE))
+    parser = common.parser(__doc__)
     parser.add_argument("--protocols", nargs="+", choices=PUBLISHED, default=list(PUBLISHED))
     parser.add_argument("--architecture", choices=ARCHITECTURES, default="wide",
                         help="; ".join(f"{name}: {words}" for name, words in ARCHITECTURES.items()))
@@ -175,8 +171,7 @@ def main() -> None:
     device = torch.device(args.device)
     args.full = args.full or (device.type == "cuda" and not args.quick)
     started = time.perf_counter()
-    print(f"{runtime.device_name(device)}; Python {platform.python_version()}, torch {torch.__version__}; "
-          f"{time.strftime('%Y-%m-%d')}; load before: {os.getloadavg()[0]:.2f}")
+    print(common.machine(device, common.load()))
     results = {}
     for protocol in args.protocols:
         plan = with_architecture((full_plans() if args.full else quick_plans())[protocol], args.architecture)
@@ -185,8 +180,8 @@ def main() -> None:
         results[protocol] = measure(protocol, plan, device, args)
         report(protocol, plan, results[protocol], args.held_out)
     best = results.get("stochastic") or next(iter(results.values()))
-    print(f"\nnll={best.nll.mean:.2f} se={best.nll.standard_error:.2f} elbo={best.elbo.mean:.2f} "
-          f"seconds={time.perf_counter() - started:.0f}")
+    common.print_values(({"nll": best.nll.mean, "se": best.nll.standard_error, "elbo": best.elbo.mean}, ".2f"),
+                        ({"seconds": time.perf_counter() - started}, ".0f"))
 
 
 def report(protocol: str, plan: Plan, ours: Result, held_out: bool) -> None:
