@@ -20,7 +20,7 @@ ARROWS = {
     "logs": {"runtime"},
     "training": {"checkpoints", "logs", "parallel", "runtime", "schedules"},
     "train": {"checkpoints", "conditional", "data", "evaluation", "models", "objectives", "parallel", "runtime", "training"},
-    "checks": {"densities", "objectives"},
+    "checks": {"densities", "models", "objectives"},
     "linear_gaussian": {"densities"},
     "widgets": {"latent", "plots"},
 }

@@ -112,7 +112,8 @@ def test_any_kind_of_number_passes(check, kind):
 @each(NUMBERS)
 def test_a_further_axis_is_called_by_its_name(check):
     verdict = check(changed(check.right, lambda v: torch.as_tensor(v)[..., None]))
-    assert not verdict and re.match(r"The shape should be .*, and is \((.*, )?1,?\)\.|Return one number", verdict.message), verdict
+    assert not verdict, verdict
+    assert re.match(r"The shape should be .*, and is \((.*, )?1,?\)\.|Return one number", verdict.message), verdict
 
 
 @each({name: check for name, check in NUMBERS.items() if isinstance(check.right(*deepcopy(check.cases[0])), tuple)})
@@ -176,7 +177,7 @@ def test_each_check_says_where_it_is_used_and_knows_mistakes():
     assert len(ALL) >= 55
     for name, check in ALL.items():
         assert re.search(r"\(notebook \d\d", inspect.getdoc(check)) and inspect.getdoc(check) in repr(check), name
-        assert len(check.wrong_answers()) + [other for other, *_ in WRONG].count(name) >= 3, f"{name} has too few wrong answers"
+        assert len(check.wrong_answers()) + [other for other, *_ in WRONG].count(name) >= 3, f"{name}: too few wrong answers"
 
 
 def test_a_check_is_found_by_its_name_alone():

@@ -65,10 +65,6 @@ class _AnyCheck:
         except Exception as error:
             return Verdict(False, f"Your function raised {type(error).__name__}: {error}")
 
-    def wrong_answers(self) -> list[tuple[str, Callable]]:
-        """(hint, answer) of each named mistake, as a reader might have written it."""
-        raise NotImplementedError
-
     def _examine(self, answer: Callable) -> str:
         """The message of ✓ without "Right: "; raises _Wrong with the hint of a wrong answer."""
         raise NotImplementedError
