@@ -11,12 +11,11 @@ from vae_course.checks.check import Check, Inspection, close
 
 check_bits_per_pixel = Check(
     "to_bits(nats per 28×28 image) → bits per pixel (notebook 00).",
-    lambda nats: nats / math.log(2) / 784, [(103.7,), (250.0,)], {
-    "That is bits per image: divide by the 784 pixels too.": lambda nats: nats / math.log(2),
-    "That is nats per pixel: a bit is log 2 = 0.693 nats, so divide by log 2.": lambda nats: nats / 784,
-    "You multiplied by log 2; a bit is log 2 nats, so bits are the larger number: divide.":
-        lambda nats: nats * math.log(2) / 784,
-    "That uses log₁₀ 2; nats go with the natural logarithm.": lambda nats: nats / math.log10(2) / 784,
+    lambda n: n / math.log(2) / 784, [(103.7,), (250.0,)], {
+    "That is bits per image: divide by the 784 pixels too.": lambda n: n / math.log(2),
+    "That is nats per pixel: a bit is log 2 = 0.693 nats, so divide by log 2.": lambda n: n / 784,
+    "You multiplied by log 2; a bit is log 2 nats, so bits are the larger number: divide.": lambda n: n * math.log(2) / 784,
+    "That uses log₁₀ 2; nats go with the natural logarithm.": lambda n: n / math.log10(2) / 784,
 }, "nats / log 2 / 784.",
     unlike=lambda arguments, got, _: f"For {arguments[0]} nats per image the answer is not {got}. "
                                      "Convert nats to bits, then share among the pixels.")

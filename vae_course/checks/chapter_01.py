@@ -20,7 +20,7 @@ def _by_class(x: Tensor, lam: Tensor) -> Tensor:
     return x @ lam.log().T + (1 - x) @ torch.log1p(-lam).T
 
 
-def _pixels(x, lam):
+def _px(x, lam):
     return torch.where(x == 1, lam, 1 - lam)
 
 
@@ -30,20 +30,19 @@ def _share(joint):
 
 check_class_posterior = Check(
     "class_posterior(x, weights, lam) → (Z,) p(z|x) of one picture under a Bernoulli mixture (notebook 01).",
-    lambda x, w, lam: _share(w * _pixels(x, lam).prod(1)), [_mixture(3, 4, seed=1), _mixture(2, 5, seed=2)], {
-    "That is the joint p(x, z): divide it by its sum over z, which is p(x).": lambda x, w, lam: w * _pixels(x, lam).prod(1),
-    "The prior is missing: multiply by weights before you divide by the sum.":
-        lambda x, w, lam: _share(_pixels(x, lam).prod(1)),
+    lambda x, w, lam: _share(w * _px(x, lam).prod(1)), [_mixture(3, 4, seed=1), _mixture(2, 5, seed=2)], {
+    "That is the joint p(x, z): divide it by its sum over z, which is p(x).": lambda x, w, lam: w * _px(x, lam).prod(1),
+    "The prior is missing: multiply by weights before you divide by the sum.": lambda x, w, lam: _share(_px(x, lam).prod(1)),
     "That is the likelihood p(x|z): multiply by weights, then divide by the sum over z.":
-        lambda x, w, lam: _pixels(x, lam).prod(1),
+        lambda x, w, lam: _px(x, lam).prod(1),
     "That is the prior: the picture was not used.": lambda x, w, lam: w,
     "The black pixels are missing: a black pixel has the probability 1 − lam.":
         lambda x, w, lam: _share(w * (lam ** x).prod(1)),
     "Black and white are swapped: lam is the probability of white, x = 1.":
-        lambda x, w, lam: _share(w * _pixels(1 - x, lam).prod(1)),
+        lambda x, w, lam: _share(w * _px(1 - x, lam).prod(1)),
     "The pixels were added: independent given z, their probabilities multiply.":
-        lambda x, w, lam: _share(w * _pixels(x, lam).sum(1)),
-    "One number is p(x): return a probability for each class.": lambda x, w, lam: (w * _pixels(x, lam).prod(1)).sum(),
+        lambda x, w, lam: _share(w * _px(x, lam).sum(1)),
+    "One number is p(x): return a probability for each class.": lambda x, w, lam: (w * _px(x, lam).prod(1)).sum(),
 }, "weights times the product over the pixels, divided by the sum over the classes.",
     otherwise="Compute p(x|z) for each class as a product over the pixels, times weights, then divide by the sum.")
 
@@ -64,9 +63,8 @@ check_posterior_of_several = Check(
                (torch.tensor([2.0]), 0.9, -0.4, 0.6)], {
     "That is the formula for one measurement, with the mean of x put in: n measurements say more than one.": _single,
     "The prior is missing: it adds 1 to the precision.": lambda *args: _several(*args, prior=0.0),
-    "The second number is the precision: return the variance, one over it.":
-        But(lambda mean, variance: (mean, 1 / variance)),
-    "The second number is the standard deviation: return the variance.": But(lambda mean, variance: (mean, variance ** 0.5)),
+    "The second number is the precision: return the variance, one over it.": But(lambda mean, v: (mean, 1 / v)),
+    "The second number is the standard deviation: return the variance.": But(lambda mean, v: (mean, v ** 0.5)),
     "The offset m is missing: it is x − m that tells about z.": lambda x, w, m, s: _several(x, w, 0.0, s),
     "sigma was taken for a variance: the noise has the variance sigma².": lambda x, w, m, s: _several(x, w, m, s ** 0.5),
     "Each measurement adds w²/σ² to the precision, not w/σ².": lambda x, w, m, s: _several(x, w, m, s, each=w / s ** 2),
@@ -89,7 +87,8 @@ def _sample_size(log_w, axis=0):
 
 check_effective_sample_size = Check(
     "effective_sample_size(log_w), log-weights (K, B), → (B,) numbers between 1 and K (notebook 01).",
-    _sample_size, [_log_weights(7, 3, 1), _log_weights(4, 5, 2), _log_weights(9, 3, 3, -1000.0), _log_weights(6, 2, 4, 800.0)], {
+    _sample_size,
+    [_log_weights(7, 3, 1), _log_weights(4, 5, 2), _log_weights(9, 3, 3, -1000.0), _log_weights(6, 2, 4, 800.0)], {
     "The formula wants the weights: take the exponential of log_w first.": lambda v: v.sum(0) ** 2 / (v ** 2).sum(0),
     "Upside down: the square of the sum is above, the sum of the squares below.": But(lambda size: 1 / size),
     "That is the share ESS/K: take sums, not means.": lambda v: _sample_size(v) / len(v),

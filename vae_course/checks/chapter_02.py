@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
+from torch.nn.functional import binary_cross_entropy
 from torch.special import xlogy
 
 from vae_course.checks.check import But, Check
@@ -18,10 +19,6 @@ def _coin_kl(p: Tensor, q: Tensor) -> Tensor:
     return p * torch.log(p / q) + (1 - p) * torch.log((1 - p) / (1 - q))
 
 
-def _cross_entropy(p: Tensor, q: Tensor) -> Tensor:
-    return -p * torch.log(q) - (1 - p) * torch.log(1 - q)
-
-
 check_both_directions = Check(
     "both_directions(p, q) → KL(p‖q), KL(q‖p) of two coins, in nats (notebook 02).",
     lambda p, q: (_coin_kl(p, q), _coin_kl(q, p)), [_doubles(0.5, 0.001), _doubles(0.2, 0.7), _doubles(0.9, 0.6)], {
@@ -33,7 +30,7 @@ check_both_directions = Check(
     "These are bits: the unit here is the nat, so take the natural logarithm, torch.log.":
         But(lambda first, second: (first / math.log(2), second / math.log(2))),
     "That is the cross-entropy: take off the entropy, or put the ratio into the logarithm.":
-        lambda p, q: (_cross_entropy(p, q), _cross_entropy(q, p)),
+        lambda p, q: (binary_cross_entropy(q, p), binary_cross_entropy(p, q)),
     "Do not average the two directions: they differ, and both are asked for.":
         But(lambda first, second: ((first + second) / 2,) * 2),
 }, "the sum over heads and tails, in both directions.", otherwise="KL(p‖q), then KL(q‖p), each a sum of two terms.")
@@ -75,7 +72,7 @@ def _table(normal: Normal, edges: Tensor, bins: slice = slice(None)) -> Tensor:
     return torch.cat([below[:1], below.diff(), 1 - below[-1:]])[bins]
 
 
-def _of_tables(p: Normal, q: Normal, edges: Tensor, bins: slice = slice(None)) -> Tensor:
+def _binned(p: Normal, q: Normal, edges: Tensor, bins: slice = slice(None)) -> Tensor:
     return _kl(_table(p, edges, bins), _table(q, edges, bins))
 
 
@@ -86,13 +83,12 @@ def _by_densities(p: Normal, q: Normal, edges: Tensor) -> Tensor:
 
 check_binned_normal_kl = Check(
     "binned_normal_kl(p, q, edges) → the KL of the two tables of bins, both tails included (notebook 02).",
-    _of_tables, [(Normal(*_doubles(0.8, 0.5)), Normal(*_doubles(0.0, 1.0)), torch.linspace(-0.5, 1.5, 6, dtype=torch.float64)),
+    _binned, [(Normal(*_doubles(0.8, 0.5)), Normal(*_doubles(0.0, 1.0)), *_doubles([-0.5, -0.1, 0.3, 0.7, 1.1, 1.5])),
                  (Normal(*_doubles(-1.0, 1.5)), Normal(*_doubles(0.5, 1.0)), *_doubles([-1.0, -0.2, 0.4, 2.0]))], {
-    "The arguments are swapped: the average is over p.": lambda p, q, e: _of_tables(q, p, e),
-    "The two tails are missing: the tables do not sum to one.": lambda p, q, e: _of_tables(p, q, e, slice(1, -1)),
-    "One tail is missing: what lies above the last edge is a letter too.": lambda p, q, e: _of_tables(p, q, e, slice(0, -1)),
-    "One tail is missing: what lies below the first edge is a letter too.":
-        lambda p, q, e: _of_tables(p, q, e, slice(1, None)),
+    "The arguments are swapped: the average is over p.": lambda p, q, e: _binned(q, p, e),
+    "The two tails are missing: the tables do not sum to one.": lambda p, q, e: _binned(p, q, e, slice(1, -1)),
+    "One tail is missing: what lies above the last edge is a letter too.": lambda p, q, e: _binned(p, q, e, slice(0, -1)),
+    "One tail is missing: what lies below the first edge is a letter too.": lambda p, q, e: _binned(p, q, e, slice(1, None)),
     "These are densities, not probabilities: take differences of p.cdf.": lambda p, q, e: _by_densities(p, q, e).sum(),
     "Density times width is only nearly the probability of a bin: take differences of p.cdf.":
         lambda p, q, e: (_by_densities(p, q, e) * e.diff()).sum(),
@@ -101,7 +97,7 @@ check_binned_normal_kl = Check(
     "That is the KL of the densities, by an integral: the one of the tables is smaller.":
         lambda p, q, e: kl_divergence(p, q),
     "The sign: the ratio in the logarithm is P/Q.": But(torch.neg),
-    "The bins were averaged: sum them.": lambda p, q, e: _of_tables(p, q, e) / (len(e) + 1),
+    "The bins were averaged: sum them.": lambda p, q, e: _binned(p, q, e) / (len(e) + 1),
 }, "differences of the distribution functions, tails included, then the sum.")
 
 check_change_unit = Check(

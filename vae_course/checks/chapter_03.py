@@ -17,12 +17,7 @@ def _batch(*shape: int, seed: int) -> tuple[Tensor, Tensor]:
     return first + 0.3 * first.sign(), second + 0.3 * second.sign()
 
 
-def _scale(a: Tensor, power: float) -> Tensor:
-    """Standard deviations made of any numbers."""
-    return torch.exp(power * a)
-
-
-def _by_entry(mu: Tensor, logvar: Tensor) -> Tensor:
+def _terms(mu: Tensor, logvar: Tensor) -> Tensor:
     return 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar)
 
 
@@ -38,17 +33,17 @@ check_kl_from_log_sigma = Check(
     "The sign: this is −KL, and a KL is never negative.": But(torch.neg),
     "The sign of the logarithm: −log σ², so that a small σ costs more.":
         lambda mu, s: (0.5 * (mu ** 2 + torch.exp(2 * s) - 1) + s).sum(1),
-    "You averaged over the latents: the KL of independent latents is their sum.": lambda mu, s: _by_entry(mu, 2 * s).mean(1),
-    "You summed over the batch: one value for each example, so sum over axis 1.": lambda mu, s: _by_entry(mu, 2 * s).sum(0),
+    "You averaged over the latents: the KL of independent latents is their sum.": lambda mu, s: _terms(mu, 2 * s).mean(1),
+    "You summed over the batch: one value for each example, so sum over axis 1.": lambda mu, s: _terms(mu, 2 * s).sum(0),
     "You added up all examples: sum over axis 1 only.": But(torch.sum),
-    "One value for each latent: sum over axis 1, so that one for each example is left.": lambda mu, s: _by_entry(mu, 2 * s),
+    "One value for each latent: sum over axis 1, so that one for each example is left.": lambda mu, s: _terms(mu, 2 * s),
 }, "½(μ² + e^{2·log σ} − 1) − log σ, summed over the latents.",
     otherwise="Put σ² = exp(2·log_sigma) into ½(μ² + σ² − 1 − log σ²), and sum over axis 1.")
 
 
 def _two_normals(seed: int, *shape: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     (mu, m), (a, b) = _batch(*shape, seed=seed), _batch(*shape, seed=seed + 10)
-    return mu, _scale(a, 0.4), m, _scale(b, 0.4)
+    return mu, torch.exp(0.4 * a), m, torch.exp(0.4 * b)
 
 
 def _kl_normals(mu, sigma, m, tau):
@@ -87,20 +82,19 @@ check_kl_of_batch = Check(
     lambda mu, v: kl_to_standard_normal(mu.flatten(1), v.flatten(1)),
     [_batch(4, 2, 3, 5, seed=5), _batch(3, 6, seed=6), _batch(2, 3, 4, seed=7)], {
     "You summed over the last axis only: every axis but the first belongs to the example.":
-        lambda mu, v: _by_entry(mu, v).sum(-1),
-    "You summed over the batch too: the first axis must be left.": lambda mu, v: _by_entry(mu, v).sum(),
-    "You averaged over everything: sum over an example's own axes, and keep the batch.":
-        lambda mu, v: _by_entry(mu, v).mean(),
+        lambda mu, v: _terms(mu, v).sum(-1),
+    "You summed over the batch too: the first axis must be left.": lambda mu, v: _terms(mu, v).sum(),
+    "You averaged over everything: sum over an example's own axes, and keep the batch.": lambda mu, v: _terms(mu, v).mean(),
     "You averaged over the batch: one value for each example is asked for; the average comes last, in the loss.":
         But(torch.mean),
     "You averaged over the latents: the KL of independent latents is their sum.":
-        lambda mu, v: _by_entry(mu, v).flatten(1).mean(1),
+        lambda mu, v: _terms(mu, v).flatten(1).mean(1),
     "You summed over the batch and kept the latents: keep the first axis, sum over the others.":
-        lambda mu, v: _by_entry(mu, v).sum(0),
-    "Nothing was summed: .flatten(1).sum(1) leaves one value for each example.": _by_entry,
+        lambda mu, v: _terms(mu, v).sum(0),
+    "Nothing was summed: .flatten(1).sum(1) leaves one value for each example.": _terms,
     "The ½ is missing: this is twice the KL.": But(lambda kl: 2 * kl),
     "The sign: this is −KL, and a KL is never negative.": But(torch.neg),
-    "logvar is log σ² already: σ² = exp(logvar).": lambda mu, v: _by_entry(mu, 2 * v).flatten(1).sum(1),
+    "logvar is log σ² already: σ² = exp(logvar).": lambda mu, v: _terms(mu, 2 * v).flatten(1).sum(1),
 }, "one value for each example, summed over all of its own axes.",
     otherwise="½(μ² + e^logvar − 1 − logvar), then .flatten(1).sum(1).")
 
@@ -119,14 +113,9 @@ check_cost_of_halving = Check(
 }, "log 2 − ⅜σ². A small σ costs a bit for each halving; for σ > 1.36 halving is a gain.",
     otherwise="Write ½(μ² + σ² − 1 − log σ²) for σ/2 and for σ, and subtract.")
 
-
-def _mu_sigma(mu: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
-    return mu, _scale(a, 0.5)
-
-
 check_kl_slopes = Check(
     "kl_slopes(mu, sigma) → (∂KL/∂mu, ∂KL/∂sigma), each as mu (notebook 03).",
-    lambda mu, s: (mu, s - 1 / s), [_mu_sigma(*_batch(4, seed=8)), _mu_sigma(*_batch(2, 3, seed=9))], {
+    lambda mu, s: (mu, s - 1 / s), [(mu, torch.exp(0.5 * a)) for mu, a in (_batch(4, seed=8), _batch(2, 3, seed=9))], {
     "The second is the slope in log σ², ½(σ² − 1): differentiate by σ itself.": lambda mu, s: (mu, 0.5 * (s ** 2 - 1)),
     "The second is the slope in log σ, σ² − 1: divide by σ.": lambda mu, s: (mu, s ** 2 - 1),
     "The second is the slope in σ²: multiply by the slope of σ², which is 2σ.": lambda mu, s: (mu, 0.5 * (1 - 1 / s ** 2)),

@@ -37,17 +37,14 @@ check_discrete_elbo = Check(
             (torch.tensor([0.05, 0.20, 0.01, 0.30]), torch.tensor([0.1, 0.6, 0.1, 0.2])),
             (torch.tensor([0.05, 0.20, 0.01, 0.30]), torch.tensor([0.0, 0.7, 0.0, 0.3]))], {
     "That is log p(x), the logarithm of the mean weight: the ELBO is the mean of the logarithms.":
-        lambda joint, q: joint.sum().log(),
-    "−log q is missing: that is E_q log p(x, z) without the entropy of q.":
-        lambda joint, q: torch.special.xlogy(q, joint).sum(),
+        lambda p, q: p.sum().log(),
+    "−log q is missing: that is E_q log p(x, z) without the entropy of q.": lambda p, q: torch.special.xlogy(q, p).sum(),
     "The sign: that is −ELBO, E_q log(q/p(x, z)).": But(torch.neg),
-    "Average under q, not with equal weights: multiply each logarithm by q_i and add.":
-        lambda joint, q: (joint / q).log().mean(),
-    "Multiply each logarithm by q_i: z is drawn from q.": lambda joint, q: (joint / q).log().sum(),
-    "The weights under the mean are q_i, not p(x, z_i).": lambda joint, q: (joint * (joint / q).log()).sum(),
-    "The sum already is the mean under q: do not divide by K.": lambda joint, q: _elbo(joint, q) / len(q),
-    "That is minus the gap: you normalised the joint. The ELBO keeps p(x, z) as it is.":
-        lambda joint, q: _elbo(joint / joint.sum(), q),
+    "Average under q, not with equal weights: multiply each logarithm by q_i and add.": lambda p, q: (p / q).log().mean(),
+    "Multiply each logarithm by q_i: z is drawn from q.": lambda p, q: (p / q).log().sum(),
+    "The weights under the mean are q_i, not p(x, z_i).": lambda p, q: (p * (p / q).log()).sum(),
+    "The sum already is the mean under q: do not divide by K.": lambda p, q: _elbo(p, q) / len(q),
+    "That is minus the gap: you normalised the joint. The ELBO keeps p(x, z) as it is.": lambda p, q: _elbo(p / p.sum(), q),
 }, "Σ q log(p(x, z)/q), with 0 where q is 0.",
     otherwise="Each code adds q_i·log(p(x, z_i)/q_i), and one that is never drawn (q_i = 0) adds 0, not NaN.")
 

@@ -63,32 +63,22 @@ check_noise_share = Check(
 }, "mean σ² / (mean σ² + variance of μ), the same in every unit of the codes.", tolerance=1e-5)
 
 
-def _root_of_share(part: Callable, rest: Callable) -> Callable:
-    """√(part / (part + rest)), both made of w, τ and β."""
-    return lambda w, tau, beta: math.sqrt(part(w, tau, beta) / (part(w, tau, beta) + rest(w, tau, beta)))
-
-
-def _price(w, tau, beta):
-    return beta * tau ** 2
-
-
-def _noise(w, tau, beta):
-    return w ** 2
+def _root(part: float, rest: float) -> float:
+    return math.sqrt(part / (part + rest))
 
 
 check_priced_sigma = Check(
     "priced_sigma(w, tau, beta) → the σ that minimises w²σ²/(2τ²) + β·½(σ² − 1 − log σ²) (notebook 05).",
-    _root_of_share(_price, _noise), [(1.5, 0.6, 0.5), (0.7, 1.2, 4.0), (2.0, 0.5, 0.0), (0.0, 0.3, 1.0)], {
+    lambda w, t, b: _root(b * t ** 2, w ** 2), [(1.5, 0.6, 0.5), (0.7, 1.2, 4.0), (2.0, 0.5, 0.0), (0.0, 0.3, 1.0)], {
     "That is the variance σ*²; the standard deviation is its square root.": But(lambda s: s ** 2),
-    "That is the answer at β = 1: the slope of the KL term is multiplied by β.":
-        _root_of_share(lambda w, tau, beta: tau ** 2, _noise),
+    "That is the answer at β = 1: the slope of the KL term is multiplied by β.": lambda w, t, b: _root(t ** 2, w ** 2),
     "β is only in the numerator: solve w²/τ² + β(1 − 1/v) = 0 for v again.":
-        lambda w, tau, beta: math.sqrt(beta * tau ** 2 / (tau ** 2 + w ** 2)),
-    "β multiplies the wrong term: it weighs the KL, not the distance.":
-        _root_of_share(lambda w, tau, beta: tau ** 2, lambda w, tau, beta: beta * w ** 2),
-    "tau is a standard deviation: τ² stands in the loss.": _root_of_share(lambda w, tau, beta: beta * tau, _noise),
-    "The slip of a square: the noise costs w²σ², not wσ².": _root_of_share(_price, lambda w, tau, beta: w),
-    "The two terms are swapped: this is small where the generator's noise is large.": _root_of_share(_noise, _price),
+        lambda w, t, b: math.sqrt(b) * _root(t ** 2, w ** 2),
+    "β multiplies the wrong term: it weighs the KL, not the distance.": lambda w, t, b: _root(t ** 2, b * w ** 2),
+    "tau is a standard deviation: τ² stands in the loss.": lambda w, t, b: _root(b * t, w ** 2),
+    "The slip of a square: the noise costs w²σ², not wσ².": lambda w, t, b: _root(b * t ** 2, w),
+    "The two terms are swapped: this is small where the generator's noise is large.":
+        lambda w, t, b: _root(w ** 2, b * t ** 2),
 }, "σ* = √(βτ²/(βτ² + w²)): 0 at β = 0, and 1 if w = 0.")
 
 check_code_information = Check(
@@ -97,9 +87,9 @@ check_code_information = Check(
     "That is the mean KL to the prior. It is the information only if the aggregated posterior is the prior, "
     "which here is N(0, a² + q).": lambda a, q: 0.5 * (a ** 2 + q - 1 - math.log(q)),
     "That holds only if a² + q = 1: compare with the aggregated posterior N(0, a² + q).": lambda a, q: -0.5 * math.log(q),
-    "That is in bits: nats have the natural logarithm.": But(lambda nats: nats / math.log(2)),
-    "The ½ is missing: the logarithm of a standard deviation is half that of a variance.": But(lambda nats: 2 * nats),
-    "The sign: information is never negative.": But(lambda nats: -nats),
+    "That is in bits: nats have the natural logarithm.": But(lambda i: i / math.log(2)),
+    "The ½ is missing: the logarithm of a standard deviation is half that of a variance.": But(lambda i: 2 * i),
+    "The sign: information is never negative.": But(lambda i: -i),
     "The slip of a square: the means a·x have the variance a².": lambda a, q: 0.5 * math.log(1 + abs(a) / q),
     "q is the variance already: do not square it.": lambda a, q: 0.5 * math.log(1 + a ** 2 / q ** 2),
 }, "½ log(1 + a²/q) nats: 0 if the cloud does not move with x.")

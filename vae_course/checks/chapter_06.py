@@ -15,17 +15,16 @@ def _noise(seed: int, n: int = 7) -> tuple[Tensor, Tensor, Tensor]:
 
 check_draw_and_slope = Check(
     "draw_and_slope(mu, logvar, eps) → z = mu + sigma·eps and ∂z/∂logvar (notebook 06).",
-    lambda mu, v, eps: (mu + torch.exp(0.5 * v) * eps, 0.5 * torch.exp(0.5 * v) * eps), [_noise(1), _noise(2)], {
+    lambda mu, v, eps: (mu + (v / 2).exp() * eps, 0.5 * (v / 2).exp() * eps), [_noise(1), _noise(2)], {
     "exp(logvar) is the variance; z needs σ = exp(0.5·logvar).":
-        lambda mu, v, eps: (mu + torch.exp(v) * eps, 0.5 * torch.exp(v) * eps),
+        lambda mu, v, eps: (mu + v.exp() * eps, 0.5 * v.exp() * eps),
     "exp(logvar) is the variance; z needs σ = exp(0.5·logvar), and the slope is half of σ·eps.":
-        lambda mu, v, eps: (mu + torch.exp(v) * eps, torch.exp(v) * eps),
+        lambda mu, v, eps: (mu + v.exp() * eps, v.exp() * eps),
     "z uses logvar itself as σ: σ = exp(0.5·logvar).": lambda mu, v, eps: (mu + v * eps, eps),
-    "That is ∂z/∂σ. By the chain rule multiply by ∂σ/∂logvar = σ/2.":
-        lambda mu, v, eps: (mu + torch.exp(0.5 * v) * eps, eps),
+    "That is ∂z/∂σ. By the chain rule multiply by ∂σ/∂logvar = σ/2.": lambda mu, v, eps: (mu + (v / 2).exp() * eps, eps),
     "That is ∂z/∂log σ; log σ² is twice log σ, which gives a factor ½.": But(lambda z, slope: (z, 2 * slope)),
     "The noise is missing in the slope: a draw at eps = 0 does not move with σ.":
-        lambda mu, v, eps: (mu + torch.exp(0.5 * v) * eps, 0.5 * torch.exp(0.5 * v)),
+        lambda mu, v, eps: (mu + (v / 2).exp() * eps, 0.5 * (v / 2).exp()),
     "That is ∂z/∂mu; the slope in logvar was asked for.": But(lambda z, slope: (z, torch.ones_like(z))),
     "The order is z first, then ∂z/∂logvar.": But(lambda z, slope: (slope, z)),
 }, "z = mu + σ·eps, and its slope in log σ² is ½·σ·eps.",
@@ -39,14 +38,13 @@ def _rates(seed: int) -> tuple[Tensor, Tensor]:
 
 check_draw_exponential = Check(
     "draw_exponential(rate, u) → z = −log(u)/rate and ∂z/∂rate; 1 − u in place of u is right too (notebook 06).",
-    lambda rate, u: (-torch.log(u) / rate, torch.log(u) / rate**2), [_rates(1), _rates(2)], {
+    lambda rate, u: (-u.log() / rate, u.log() / rate**2), [_rates(1), _rates(2)], {
     "The sign of z: log(u) is negative, and z must be positive.": But(lambda z, slope: (-z, -slope)),
-    "Solve e^(−rate·z) = u for z: the rate divides, it does not multiply.":
-        lambda rate, u: (-torch.log(u) * rate, -torch.log(u)),
-    "The rate is missing in z: solve e^(−rate·z) = u for z.": lambda rate, u: (-torch.log(u), torch.zeros_like(u)),
+    "Solve e^(−rate·z) = u for z: the rate divides, it does not multiply.": lambda rate, u: (-u.log() * rate, -u.log()),
+    "The rate is missing in z: solve e^(−rate·z) = u for z.": lambda rate, u: (-u.log(), torch.zeros_like(u)),
     "z is right. Its slope is negative: a larger rate makes the draw smaller.": But(lambda z, slope: (z, -slope)),
     "z is right. The derivative of 1/rate is −1/rate², so the slope is −z/rate, not −z.": But(lambda z, slope: (z, -z)),
-    "z is right. The slope is asked for in rate, not in u.": lambda rate, u: (-torch.log(u) / rate, -1 / (rate * u)),
+    "z is right. The slope is asked for in rate, not in u.": lambda rate, u: (-u.log() / rate, -1 / (rate * u)),
     "That is the density at u, not a draw: set the probability e^(−rate·z) equal to u.":
         lambda rate, u: (rate * torch.exp(-rate * u), (1 - rate * u) * torch.exp(-rate * u)),
 }, "z = −log(u)/rate, with the slope −z/rate.",
@@ -55,18 +53,18 @@ check_draw_exponential = Check(
 
 
 def _weighed(weight: Callable) -> Callable:
-    return lambda f, mu, s, eps: f(mu + torch.exp(s) * eps) * weight(s, eps)
+    return lambda f, mu, s, eps: f(mu + s.exp() * eps) * weight(s, eps)
 
 
 check_score_for_log_sigma = Check(
     "score_for_log_sigma(f, mu, log_sigma, eps) → f(z)·(eps² − 1), one estimate for each draw (notebook 06).",
     _weighed(lambda s, eps: eps**2 - 1), [(torch.sin, *_noise(3)), (lambda z: (z > 0).double(), *_noise(4))], {
     "That is the gradient in σ; the chain rule multiplies it by ∂σ/∂log σ = σ.":
-        _weighed(lambda s, eps: (eps**2 - 1) / torch.exp(s)),
+        _weighed(lambda s, eps: (eps**2 - 1) / s.exp()),
     "That is the gradient in log σ², which is half of that in log σ.": But(lambda estimates: 0.5 * estimates),
     "The −1 is missing: it comes from the 1/σ in front of the density, and gives the score the mean zero.":
         _weighed(lambda s, eps: eps**2),
-    "That is the gradient in μ: its score is eps/σ, that of log σ is eps² − 1.": _weighed(lambda s, eps: eps / torch.exp(s)),
+    "That is the gradient in μ: its score is eps/σ, that of log σ is eps² − 1.": _weighed(lambda s, eps: eps / s.exp()),
     "The sign of the score: eps² − 1, since a draw far out is made likelier by a larger σ.": But(torch.neg),
     "Return one estimate for each draw, not their mean.": But(torch.mean),
     "f is to be taken at z = mu + σ·eps, not at eps.": lambda f, mu, s, eps: f(eps) * (eps**2 - 1),
@@ -96,15 +94,14 @@ check_best_baseline = Check(
     "That is the mean of f. Draws with a large score must count more: weigh with s².": lambda f, *_: f.mean(),
     "Weigh with the square of the score, s², not with s.": _mean_weighed(lambda s: s),
     "That is the gradient itself, the mean of f·s. The baseline is mean(f·s²)/mean(s²).":
-        lambda f, *rest: (f * _score(*rest)).mean(),
-    "The denominator, the mean of s², is missing.": lambda f, *rest: (f * _score(*rest)**2).mean(),
+        lambda f, *a: (f * _score(*a)).mean(),
+    "The denominator, the mean of s², is missing.": lambda f, *a: (f * _score(*a)**2).mean(),
     "The mean of a quotient is not the quotient of the means: s² cancels in it, and the mean of f is left.":
-        lambda f, *rest: (f * _score(*rest)**2 / _score(*rest)**2).mean(),
+        lambda f, *a: (f * _score(*a)**2 / _score(*a)**2).mean(),
     "s is (z − mu)/sigma², not z/sigma².": lambda f, z, mu, s: (f * z**2).mean() / (z**2).mean(),
     "μ² + 3σ² belongs to f = z²; f_values may come from any f.": lambda f, z, mu, s: mu**2 + 3 * s**2,
     "The absolute score is not its square: weigh with s².": _mean_weighed(torch.abs),
-    "Return one number, the baseline, not one for each draw.":
-        lambda f, *rest: f * _score(*rest)**2 / (_score(*rest)**2).mean(),
+    "Return one number, the baseline, not one for each draw.": lambda f, *a: f * _score(*a)**2 / (_score(*a)**2).mean(),
 }, "the mean of f, weighed with the squared score.", otherwise="mean(f·s²)/mean(s²) with s = (z − mu)/sigma².")
 
 check_score_over_pathwise = Check(

@@ -40,11 +40,6 @@ def _passed(forward: Callable) -> SimpleNamespace:
         has_spread=lambda spread: close(z.std(0), spread, 0.06) and not close(z.std(0), sigma, 0.06))
 
 
-def _without_grad(encode, decode, x):
-    with torch.no_grad():
-        return _forward()(encode, decode, x)
-
-
 check_forward = Inspection(
     "forward(encode, decode, x) → recon_logits, mu, logvar, with z reparameterized (notebook 08).",
     _passed, _forward(), {
@@ -76,7 +71,7 @@ check_forward = Inspection(
         (lambda seen: (torch.corrcoef(seen.z.T) - torch.eye(3)).abs().max() > 0.1,
          _forward(lambda mu: torch.randn(len(mu), 1))),
     "No gradient reaches mu and logvar: do not detach them, and do not use torch.no_grad().":
-        (lambda seen: not seen.gradients, _without_grad,
+        (lambda seen: not seen.gradients, torch.no_grad()(_forward()),
          _forward(use=lambda mu, v, eps: (mu + torch.exp(0.5 * v) * eps).detach()),
          _forward(use=lambda mu, v, eps: mu.detach() + torch.exp(0.5 * v) * eps)),
 }, "z = mu + exp(logvar / 2)·eps, with gradients to both.")
@@ -118,25 +113,19 @@ check_loss = Check(
     "Return one number: the mean over the batch, a tensor without axes.",
     unlike=lambda _, got, wanted: f"The value should be {wanted:.4f} here, got {got:.4f}.")
 
-
-def _mu_and_log_sigma(seed: int) -> tuple[Tensor, ...]:
-    g = torch.Generator().manual_seed(seed)
-    return tuple(torch.randn(4, 3, generator=g, dtype=torch.float64) for _ in range(2))
-
-
 check_kl_gradient = Check(
     "gradient(mu, log_sigma) → (∂KL/∂mu, ∂KL/∂log_sigma), both as mu (notebook 08; derived in 03).",
-    lambda mu, s: (mu, torch.exp(2 * s) - 1), [_mu_and_log_sigma(5), _mu_and_log_sigma(6)], {
+    lambda mu, s: (mu, (2 * s).exp() - 1),
+    [tuple(torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(k), dtype=torch.float64)) for k in (5, 6)], {
     "∂(½μ²)/∂μ is μ, not μ/2.": lambda mu, s: (mu / 2, ...),
     "The sign of ∂KL/∂μ.": lambda mu, s: (-mu, ...),
     "That is the derivative with respect to log σ²; log σ is half of that, so the chain rule gives a factor 2.":
-        lambda mu, s: (mu, 0.5 * (torch.exp(2 * s) - 1)),
-    "The argument is log σ, not log σ²: σ² = exp(2·log_sigma).": lambda mu, s: (mu, torch.exp(s) - 1),
+        lambda mu, s: (mu, 0.5 * ((2 * s).exp() - 1)),
+    "The argument is log σ, not log σ²: σ² = exp(2·log_sigma).": lambda mu, s: (mu, s.exp() - 1),
     "That is the formula for log σ² with log σ put in: σ² = exp(2·log_sigma), and the chain rule gives a 2.":
-        lambda mu, s: (mu, 0.5 * (torch.exp(s) - 1)),
-    "The sign of ∂KL/∂log σ.": lambda mu, s: (mu, 1 - torch.exp(2 * s)),
-    "That is the derivative with respect to σ, not to log σ: multiply by σ.":
-        lambda mu, s: (mu, torch.exp(s) - torch.exp(-s)),
+        lambda mu, s: (mu, 0.5 * (s.exp() - 1)),
+    "The sign of ∂KL/∂log σ.": lambda mu, s: (mu, 1 - (2 * s).exp()),
+    "That is the derivative with respect to σ, not to log σ: multiply by σ.": lambda mu, s: (mu, s.exp() - (-s).exp()),
 }, "μ and σ² − 1, the same as autograd's, to rounding.",
     form=lambda value: "" if isinstance(value, (tuple, list)) and len(value) == 2 else
     "Return two things: ∂KL/∂mu and ∂KL/∂log_sigma.",

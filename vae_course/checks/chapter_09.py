@@ -50,25 +50,23 @@ def _log_mean(log_q: Tensor) -> Tensor:
 
 check_log_mixture = Check(
     "log_mixture(z, mu, logvar), (Z,), (n, Z), (n, Z) → log of the mean of the n densities at z, nats (notebook 09).",
-    lambda *case: _log_mean(_parts(*case).sum(1)),
+    lambda *a: _log_mean(_parts(*a).sum(1)),
     [(torch.tensor([0.3, -0.5, 1.0]), _mu, _logvar), (torch.tensor([-1.0, 0.2, 0.0]), _mu[:2], _logvar[:2]),
      (torch.full((3,), 40.0), _mu, _logvar), (torch.tensor([0.7]), _mu[:4, :1], _logvar[:4, :1])], {
-    "That is the mean of the logarithms: take the logarithm of the mean density.": lambda *case: _parts(*case).sum(1).mean(),
-    "That is the log of the sum: subtract log n to make it a mean.": lambda *case: _parts(*case).sum(1).logsumexp(0),
+    "That is the mean of the logarithms: take the logarithm of the mean density.": lambda *a: _parts(*a).sum(1).mean(),
+    "That is the log of the sum: subtract log n to make it a mean.": lambda *a: _parts(*a).sum(1).logsumexp(0),
     "You divided by σ: the square is divided by the variance, exp(logvar).":
-        lambda *case: _log_mean(_parts(*case, variance=lambda v: torch.exp(v / 2)).sum(1)),
+        lambda *a: _log_mean(_parts(*a, variance=lambda v: torch.exp(v / 2)).sum(1)),
     "logvar is the log of the variance already: do not double it.":
-        lambda *case: _log_mean(_parts(*case, log_variance=lambda v: 2 * v).sum(1)),
+        lambda *a: _log_mean(_parts(*a, log_variance=lambda v: 2 * v).sum(1)),
     "You used logvar as if it were log σ: the variance is exp(logvar).":
         lambda z, mu, v: _log_mean(_parts(z, mu, 2 * v).sum(1)),
     "The log-variance is missing: wide clouds are low.":
-        lambda *case: _log_mean(_parts(*case, log_variance=torch.zeros_like).sum(1)),
+        lambda *a: _log_mean(_parts(*a, log_variance=torch.zeros_like).sum(1)),
     "The constant is missing: −½ log 2π for each of the Z latents.":
         lambda z, *clouds: _log_mean(_parts(z, *clouds).sum(1)) + len(z) / 2 * math.log(2 * math.pi),
-    "Average the log-densities over nothing but the clouds: sum over the latents.":
-        lambda *case: _log_mean(_parts(*case).mean(1)),
-    "The log-density of one cloud is the sum over its latents: sum before you mix.":
-        lambda *case: _log_mean(_parts(*case)).sum(),
+    "Average the log-densities over nothing but the clouds: sum over the latents.": lambda *a: _log_mean(_parts(*a).mean(1)),
+    "The log-density of one cloud is the sum over its latents: sum before you mix.": lambda *a: _log_mean(_parts(*a)).sum(),
     "The density of the mean cloud is not the mean of the densities.":
         lambda z, mu, v: _parts(z, mu.mean(0), v.exp().mean(0).log()).sum(),
 }, "logsumexp over the clouds minus log n; far from all clouds it stays finite.",

@@ -11,36 +11,31 @@ from vae_course.checks.check import But, Check
 _g = torch.Generator().manual_seed(11)
 
 
-def _minus_kl(kl: Callable = lambda d, v: 0.5 * (d ** 2 + v.exp() - 1 - v)) -> Callable:
+def _minus(kl: Callable = lambda d, v: 0.5 * (d ** 2 + v.exp() - 1 - v)) -> Callable:
     """recon minus another KL to the prior, made of the distance of the means and the log-variance."""
-    return lambda recon, mu, v, m: recon - kl(mu - m, v).sum(1)
+    return lambda r, mu, v, m: r - kl(mu - m, v).sum(1)
 
 
 check_conditional_elbo = Check(
     "conditional_elbo(recon, mu, logvar, prior_mean), (B,), (B, Z) thrice → recon − KL to N(m, I), nats (notebook 11).",
-    _minus_kl(), [(-100 + torch.randn(b, generator=_g), *(torch.randn(b, z, generator=_g) for _ in range(3)))
+    _minus(), [(-100 + torch.randn(b, generator=_g), *(torch.randn(b, z, generator=_g) for _ in range(3)))
                   for b, z in ((4, 3), (2, 5))], {
     "That is the KL to N(0, I): the mean of this prior is m_y, so compare mu with it.":
-        lambda recon, mu, v, m: _minus_kl()(recon, mu, v, 0 * m),
-    "The sign of the KL: the ELBO is recon minus it.": lambda recon, *rest: 2 * recon - _minus_kl()(recon, *rest),
+        lambda r, mu, v, m: _minus()(r, mu, v, 0 * m),
+    "The sign of the KL: the ELBO is recon minus it.": lambda r, *rest: 2 * r - _minus()(r, *rest),
     "That is minus the ELBO, a loss.": But(torch.neg),
-    "The distance of the means must be squared: (mu − m)².": _minus_kl(lambda d, v: 0.5 * (d + v.exp() - 1 - v)),
+    "The distance of the means must be squared: (mu − m)².": _minus(lambda d, v: (d + v.exp() - 1 - v) / 2),
     "The distance of the means must be squared: (mu − m)², not |mu − m|.":
-        _minus_kl(lambda d, v: 0.5 * (d.abs() + v.exp() - 1 - v)),
-    "mu² − m² is not (mu − m)².": lambda recon, mu, v, m: _minus_kl()(recon, mu, v, 0 * m) + 0.5 * (m ** 2).sum(1),
-    "mu² + m² is not (mu − m)².": lambda recon, mu, v, m: _minus_kl()(recon, mu, v, 0 * m) - 0.5 * (m ** 2).sum(1),
-    "The distance has the other sign in it: (mu − m)², not (mu + m)².":
-        lambda recon, mu, v, m: _minus_kl()(recon, mu, v, -m),
-    "The factor ½ of the KL is missing.": _minus_kl(lambda d, v: d ** 2 + v.exp() - 1 - v),
-    "Sum over the latents, do not average over them.":
-        lambda recon, mu, *rest: recon + _minus_kl()(0 * recon, mu, *rest) / mu.shape[1],
+        _minus(lambda d, v: (d.abs() + v.exp() - 1 - v) / 2),
+    "mu² − m² is not (mu − m)².": lambda r, mu, v, m: _minus()(r, mu, v, 0 * m) + 0.5 * (m ** 2).sum(1),
+    "mu² + m² is not (mu − m)².": lambda r, mu, v, m: _minus()(r, mu, v, 0 * m) - 0.5 * (m ** 2).sum(1),
+    "The distance has the other sign in it: (mu − m)², not (mu + m)².": lambda r, mu, v, m: _minus()(r, mu, v, -m),
+    "The factor ½ of the KL is missing.": _minus(lambda d, v: d ** 2 + v.exp() - 1 - v),
+    "Sum over the latents, do not average over them.": lambda r, mu, *rest: r + _minus()(0 * r, mu, *rest) / mu.shape[1],
     "One number for each picture: do not average over the batch.": But(torch.mean),
-    "You used logvar as if it were log σ: the variance is exp(logvar).":
-        lambda recon, mu, v, m: _minus_kl()(recon, mu, 2 * v, m),
-    "exp(logvar / 2) is σ; the KL has the variance, exp(logvar).":
-        _minus_kl(lambda d, v: 0.5 * (d ** 2 + torch.exp(v / 2) - 1 - v)),
-    "The −1 for each latent is missing: a cloud on its prior pays nothing.":
-        _minus_kl(lambda d, v: 0.5 * (d ** 2 + v.exp() - v)),
+    "You used logvar as if it were log σ: the variance is exp(logvar).": lambda r, mu, v, m: _minus()(r, mu, 2 * v, m),
+    "exp(logvar / 2) is σ; the KL has the variance, exp(logvar).": _minus(lambda d, v: (d ** 2 + (v / 2).exp() - 1 - v) / 2),
+    "The −1 for each latent is missing: a cloud on its prior pays nothing.": _minus(lambda d, v: (d ** 2 + v.exp() - v) / 2),
 }, "recon minus the KL to the prior of the class; a cloud that sits on its prior pays nothing.")
 
 
@@ -56,14 +51,12 @@ _g = torch.Generator().manual_seed(12)
 
 check_best_means = Check(
     "best_means(mu, labels, num_classes), (n, Z), (n,) → (C, Z), the class means of mu (notebook 11).",
-    lambda mu, labels, c: _sums(mu, labels, c) / torch.bincount(labels, minlength=c)[:, None],
+    lambda mu, y, c: _sums(mu, y, c) / torch.bincount(y, minlength=c)[:, None],
     [(torch.randn(len(labels), c, generator=_g), torch.tensor(labels), c) for c, labels in (
         (3, [2, 0, 1, 2, 2, 0, 2]), (2, [1, 0, 0, 1, 0, 1, 1, 1]), (4, [3, 1, 0, 2, 1, 3]))], {
     "That is the sum over each class: divide by the number of its pictures.": _sums,
-    "Divide by the number of pictures of the class, not by that of all.":
-        lambda mu, labels, c: _sums(mu, labels, c) / len(labels),
-    "That is the same mean for every class: select the rows of each class first.":
-        lambda mu, labels, c: mu.mean(0).expand(c, -1),
+    "Divide by the number of pictures of the class, not by that of all.": lambda mu, y, c: _sums(mu, y, c) / len(y),
+    "That is the same mean for every class: select the rows of each class first.": lambda mu, y, c: mu.mean(0).expand(c, -1),
     "That is the median; the sum of *squared* distances is smallest at the mean.": _by_class(lambda rows: rows.median(0)[0]),
     "That is the middle between the extremes; the squared distances are smallest at the mean.":
         _by_class(lambda rows: (rows.amin(0) + rows.amax(0)) / 2),
@@ -72,7 +65,7 @@ check_best_means = Check(
     "That is one picture of each class: take the mean of all.": _by_class(lambda rows: rows[-1]),
     "That is one picture of each class: take the mean of all of them.": _by_class(lambda rows: rows[0]),
     "One row for each class, not one for each picture: you returned the mean of each picture's class.":
-        lambda mu, labels, c: _by_class(lambda rows: rows.mean(0))(mu, labels, c)[labels],
+        lambda mu, y, c: _by_class(lambda rows: rows.mean(0))(mu, y, c)[y],
 }, "the mean of each class; every other point costs (m − M)² more for each of its pictures.")
 
 
@@ -104,7 +97,7 @@ check_log_class_posterior = Check(
         lambda log_px, log_py: (log_px + log_py) - (log_px + log_py).amax(1, keepdim=True),
     "You divided by the mean over y, not by the sum.":
         lambda log_px, log_py: _bayes(log_px, log_py) + math.log(log_px.shape[1]),
-    "That is the predicted class: all log-probabilities were asked for.": lambda *case: _bayes(*case).argmax(1),
+    "That is the predicted class: all log-probabilities were asked for.": lambda *a: _bayes(*a).argmax(1),
 }, "the classes' log-odds are differences of log p(x|y) + log p(y), and each row adds up to 1.",
     otherwise="exp(−900) is 0 in single precision: stay in logarithms, with torch.logsumexp or torch.log_softmax.")
 

@@ -14,7 +14,8 @@ _log_w = torch.randn(5, 3, generator=_g)
 
 check_iw_bound = Check(
     "iw_bound(log_w), (K, B) nats → L_K of each example, (B,) nats, also far below 0 (notebook 12).",
-    importance_weighted_bound, [(_log_w,), (2 * _log_w[:2] + 1,), (_log_w[:1] - 3,), (3 * torch.randn(6, 2, generator=_g) - 900,)], {
+    importance_weighted_bound,
+    [(_log_w,), (2 * _log_w[:2] + 1,), (_log_w[:1] - 3,), (3 * torch.randn(6, 2, generator=_g) - 900,)], {
     "That is the mean of the logarithms, the ELBO: take the logarithm of the mean weight.": lambda v: v.mean(0),
     "That is the log of the sum: subtract log K.": lambda v: torch.logsumexp(v, 0),
     "Subtract log K, not K.": lambda v: torch.logsumexp(v, 0) - len(v),
@@ -101,11 +102,9 @@ check_auroc = Check(
     _pairs, [(_normal, _odd), (torch.tensor([1.0, 2.0, 3.0, 3.0]), torch.tensor([0.0, 1.0, 3.0])), (_odd, _normal + 1),
              (torch.ones(3), torch.ones(2))], {
     "The other way round: count the pairs in which the odd picture scores lower.": But(lambda share: 1 - share),
-    "A tie counts half.": lambda normal, odd: _pairs(normal, odd, 0.0),
-    "A tie counts half, not whole.": lambda normal, odd: _pairs(normal, odd, 1.0),
-    "That is a number of pairs: divide by n·m.": lambda normal, odd: _pairs(normal, odd) * len(normal) * len(odd),
-    "That is one threshold, the mean of the normal scores: compare all pairs.":
-        lambda normal, odd: (odd < normal.mean()).double().mean(),
-    "That is one threshold, the lowest normal score: compare all pairs.":
-        lambda normal, odd: (odd < normal.min()).double().mean(),
+    "A tie counts half.": lambda n, o: _pairs(n, o, 0.0),
+    "A tie counts half, not whole.": lambda n, o: _pairs(n, o, 1.0),
+    "That is a number of pairs: divide by n·m.": lambda n, o: _pairs(n, o) * len(n) * len(o),
+    "That is one threshold, the mean of the normal scores: compare all pairs.": lambda n, o: (o < n.mean()).double().mean(),
+    "That is one threshold, the lowest normal score: compare all pairs.": lambda n, o: (o < n.min()).double().mean(),
 }, "the share of pairs, a tie half; only the order of the scores counts.")
