@@ -109,6 +109,11 @@ CELLS = """() => Array.from(window.jupyterapp.shell.currentWidget.content.model.
 PICTURES_ARE_THERE = """() => [...document.querySelectorAll('.vae-explorer img')]
     .every(image => image.complete && image.naturalWidth)"""
 END_KERNELS = "() => window.jupyterapp?.serviceManager?.sessions?.shutdownAll()"
+SAVE = """async kernel => { const { context } = window.jupyterapp.shell.currentWidget;
+    if (kernel) {
+        context.model.setMetadata('kernelspec', {name: kernel, display_name: kernel, language: kernel});
+        context.model.setMetadata('language_info', {name: kernel}); }
+    await context.save(); }"""
 
 
 class Notebook:
@@ -144,10 +149,31 @@ class Notebook:
         notebook.metadata["kernelspec"] = KERNELSPEC
         nbformat.write(notebook, self.root / f"{name}.ipynb")
         self.page.goto(f"{self.url}/lab/tree/{name}.ipynb?reset")
+        self._wait_until_open()
+        self.page.keyboard.press("Control+b")  # hides the file browser
+
+    def _wait_until_open(self, without_kernel: bool = False) -> None:
         self.page.wait_for_selector(".jp-Notebook", timeout=90_000)
         self.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext", timeout=90_000)
-        self.page.evaluate(CONNECTED)  # a Run All that comes before the kernel is connected is lost
-        self.page.keyboard.press("Control+b")  # hides the file browser
+        if without_kernel:  # JupyterLab asks which one
+            self.page.locator(".jp-Dialog select").select_option(label="No Kernel", timeout=90_000)
+            self.page.locator(".jp-Dialog .jp-mod-accept").click()
+            self.page.wait_for_selector(".jp-Dialog", state="detached")
+        else:
+            self.page.evaluate(CONNECTED)  # a Run All that comes before the kernel is connected is lost
+
+    def save(self, kernel: str | None = None) -> None:
+        """Save the notebook; `kernel`: as one for a kernel of that name."""
+        self.page.evaluate(SAVE, kernel)
+
+    def end_kernels(self) -> None:
+        """End all kernels of the server."""
+        self.page.evaluate(END_KERNELS)
+
+    def reopen(self, without_kernel: bool = False) -> None:
+        """Load the page anew; without a kernel, where JupyterLab asks which one it should start."""
+        self.page.reload()
+        self._wait_until_open(without_kernel)
 
     def start(self, command: str = "notebook:run-all-cells") -> None:
         """Begin to run all cells, and do not wait."""
@@ -200,7 +226,8 @@ class Notebook:
         """What JupyterLab says in the place of a widget that it cannot show, where a reader sees it."""
         said = self.page.locator(".jp-OutputArea-output", has_text=re.compile("Error displaying widget|Loading widget|"
                                                                              "Error creating widget|Widget not found"))
-        return [text for text in said.all_inner_texts() if re.search("[Ww]idget", text)]
+        seen = [one.inner_text() for one in said.all() if one.is_visible()]  # a hidden one's inner text is its source
+        return [text for text in seen if re.search("[Ww]idget", text)]
 
     def screenshot(self, name: str, locator=None) -> Path:
         """Photograph the page, or a part of it, as build/browser/NAME.png."""
@@ -210,7 +237,7 @@ class Notebook:
 
     def close(self) -> None:
         """End the kernels, so that they do not pile up over the tests."""
-        self.page.evaluate(END_KERNELS)
+        self.end_kernels()
         self.page.close()
 
     def explorers(self) -> list:
