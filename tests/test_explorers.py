@@ -104,7 +104,7 @@ def test_a_page_without_a_kernel_gets_a_still_picture_and_words(make):
     box = make()
     still, live = box.outputs()
     assert live["application/vnd.jupyter.widget-view+json"]["model_id"] == box.model_id
-    assert live["text/plain"] == f"Explorer: {box.state.value}" and set(live) == {*list(live)[:1], "text/plain"}
+    assert live["text/plain"] == f"Explorer: {box.state.value}" and len(live) == 2, "the picture is stored once"
     [png] = re.findall(r'<img [^>]*src="data:image/png;base64,([^"]+)"', still["text/html"])
     assert size(base64.b64decode(png))[0] > 100
     assert html.escape(box.state.value) in re.search('alt="([^"]+)"', still["text/html"])[1]

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
-from views import Explorer, until
+from views import PATIENCE, Explorer, until
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "build" / "browser"
@@ -129,6 +129,7 @@ class Notebook:
         self.page, self.url, self.root = page, url, root
         self.console: list[str] = []
         self.allowed = list(ALLOWED_CONSOLE_ERRORS)
+        page.set_default_timeout(1000 * PATIENCE)
         page.on("console", self._keep_error)
         page.on("pageerror", lambda error: self.console.append(f"uncaught: {error}"))
 
@@ -153,10 +154,10 @@ class Notebook:
         self.page.keyboard.press("Control+b")  # hides the file browser
 
     def _wait_until_open(self, without_kernel: bool = False) -> None:
-        self.page.wait_for_selector(".jp-Notebook", timeout=90_000)
-        self.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext", timeout=90_000)
+        self.page.wait_for_selector(".jp-Notebook")
+        self.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext")
         if without_kernel:  # JupyterLab asks which one
-            self.page.locator(".jp-Dialog select").select_option(label="No Kernel", timeout=90_000)
+            self.page.locator(".jp-Dialog select").select_option(label="No Kernel")
             self.page.locator(".jp-Dialog .jp-mod-accept").click()
             self.page.wait_for_selector(".jp-Dialog", state="detached")
         else:
@@ -179,7 +180,7 @@ class Notebook:
         """Begin to run all cells, and do not wait."""
         self.page.evaluate(EXECUTE, command)
 
-    def finish(self, seconds: float = 60) -> None:
+    def finish(self, seconds: float = 2 * PATIENCE) -> None:
         """Wait until all cells have run; an error in one is this test's error."""
         done = until(self.page, lambda: self.page.evaluate("() => window.executed"), self._where_it_stands, seconds)
         assert not self.errors(), self.errors()[0]
@@ -187,13 +188,13 @@ class Notebook:
         behind = [cell["source"] for cell in self.cells() if cell["source"].strip() and not cell["count"]]
         assert not behind, f"Run All left cells out:\n{behind[0]}"
 
-    def run_all(self, seconds: float = 60) -> None:
+    def run_all(self, seconds: float = 2 * PATIENCE) -> None:
         """Run All, and wait for all cells and for their explorers."""
         self.start()
         self.finish(seconds)
         self.wait_for_explorers()
 
-    def restart_and_run_all(self, seconds: float = 60) -> None:
+    def restart_and_run_all(self, seconds: float = 2 * PATIENCE) -> None:
         """Restart the kernel and run all cells, as the button of that name does."""
         self.start("notebook:restart-run-all")
         self.page.locator(".jp-Dialog .jp-mod-accept").click()
