@@ -24,7 +24,7 @@ from vae_course import conditional, data, models, objectives, runtime, training,
 
 ROOT = Path(__file__).resolve().parents[1]
 FRAMES, WARM_UP = 300, 20
-LIMIT_MS, LIMIT_RATE, LIMIT_LAST_MS = 5, 30, 200
+LIMIT_MS, LIMIT_RATE, LIMIT_LAST_MS = 33, 30, 200
 MOVES, DRAG_SECONDS = 100, 10
 NOTEBOOK = [
     "import sys\nsys.path.insert(0, {folder!r})\nimport torch\nimport explorer_latency\ntorch.set_num_threads(1)",
