@@ -1,4 +1,4 @@
-"""What makes two runs the same: functions and data, told so that they are alike in another process and differ when changed."""
+"""What makes two runs the same: functions and data, told alike in another process, and otherwise when they are changed."""
 
 import ast
 import os
