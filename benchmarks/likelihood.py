@@ -55,13 +55,14 @@ class Plan:
     architecture: str = "wide"
     hidden_dim: int = 500
     latent_dim: int = 50
+    loss_takes_progress: bool = False
 
 
 def quick_plans() -> dict[str, Plan]:
     """For minutes on a CPU: the ELBO, with a KL that is warmed up."""
     warm = partial(objectives.warm_up_negative_elbo, warm_up=0.2)
-    return {"stochastic": Plan(66, 256, 3e-3, warm, "VAE, one layer, KL warm-up"),
-            "fixed": Plan(18, 256, 3e-3, warm, "VAE, one layer, KL warm-up")}
+    return {"stochastic": Plan(66, 256, 3e-3, warm, "VAE, one layer, KL warm-up", loss_takes_progress=True),
+            "fixed": Plan(18, 256, 3e-3, warm, "VAE, one layer, KL warm-up", loss_takes_progress=True)}
 
 
 def full_plans() -> dict[str, Plan]:
@@ -121,6 +122,7 @@ def measure(protocol: str, plan: Plan, device: torch.device, args) -> Result:
     model = network(plan, data.grey(train).mean(0).cpu()).to(device)
     history = training.fit(model, plan.loss, train, epochs=plan.epochs, prepare=prepare, batch_size=plan.batch_size,
                            learning_rate=plan.learning_rate, schedule=schedules.cosine, seed=args.seed,
+                           loss_takes_progress=plan.loss_takes_progress,
                            progress=sys.stderr.isatty())
     found = evaluation.test_elbo(model, test, prepare=prepare)
     active = evaluation.active_units(model, test, prepare=prepare).sum().item()
