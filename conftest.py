@@ -5,8 +5,6 @@ nbval runs each cell and looks for an error message. It sees none where a magic 
 """
 
 import os
-import re
-import statistics
 import sys
 import time
 from pathlib import Path
@@ -18,28 +16,11 @@ from nbval.plugin import IPyNbCell
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from machine_speed import slowness  # noqa: E402  (tests/machine_speed.py)
-
-SECONDS_PER_NOTEBOOK = 90   # what a chapter may take on two quiet CPU cores
-MARGIN = 1.5                # of the limit: seconds on a shared machine are known no better
-WORTH_A_LOOK = 2            # seconds of a cell after which the machine's speed is measured again
-
-# Run in the kernel before the first cell: a shell command that fails becomes an error of its cell.
-WATCH_COMMANDS = """
-def _watch(shell):
-    run = shell.system
-    def system(command):
-        run(command)
-        if shell.user_ns.get("_exit_code", 0) != 0:
-            raise RuntimeError(f"the command {command!r} failed with exit status {shell.user_ns['_exit_code']}")
-    shell.system = system
-_watch(get_ipython())
-del _watch
-"""
+import cell_rules  # noqa: E402  (tests/cell_rules.py)
 
 _get_message = RunningKernel.get_message
-_spent: dict[str, tuple[float, float]] = {}     # notebook → seconds by the clock, and at the reference machine's speed
-_latest: dict[str, float] = {}                  # "slowness": as it was last measured
+_watches: dict[str, cell_rules.Stopwatch] = {}  # notebook → its seconds
+_spent: dict[str, str] = {}                     # notebook → what is to be said of them
 
 
 def _get_and_keep_message(kernel, stream, timeout=None):
@@ -61,61 +42,51 @@ def pytest_configure(config):
         os.environ["VAE_COURSE_DATA"] = str(folder)
 
 
+def pytest_collection_modifyitems(items):
+    """Notebooks first, then what is slow: where two processes share the tests, neither is left with a long one at the end."""
+    items.sort(key=lambda item: (not isinstance(item, IPyNbCell), item.get_closest_marker("slow") is None))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
     """Around each cell: watch its commands, and fail it for what nbval would pass over."""
     if not isinstance(item, IPyNbCell):
         return (yield)
-    kernel = item.parent.kernel
+    kernel, notebook = item.parent.kernel, item.parent.path.name
     if not getattr(kernel, "watched", False):
-        message = kernel.execute_cell_input(WATCH_COMMANDS, allow_stdin=False)
+        message = kernel.execute_cell_input(cell_rules.WATCH_COMMANDS, allow_stdin=False)
         kernel.await_reply(message, timeout=60)
         kernel.await_idle(message, timeout=60)
         kernel.watched = True
-    if not _latest:
-        _latest["slowness"] = slowness()
+    if notebook not in _watches:
+        _watches[notebook] = cell_rules.Stopwatch()
     started = time.perf_counter()
     result = yield
     elapsed = time.perf_counter() - started
     refuse_silent_failures(item)
-    count_seconds(item, elapsed)
+    count_seconds(item, _watches[notebook], elapsed)
     return result
 
 
-def count_seconds(item, elapsed: float) -> None:
-    """Add up a notebook's seconds, and fail the cell with which they pass the limit.
-
-    A machine may be several times slower in one hour than in another, and no chapter can help that. So the limit is for
-    the seconds at the speed of the machine for which it is meant.
-    """
-    before = _latest["slowness"]
-    if elapsed > WORTH_A_LOOK:
-        _latest["slowness"] = slowness()
-    notebook, limit = item.parent.path.name, MARGIN * SECONDS_PER_NOTEBOOK
-    clock, fair = _spent.get(notebook, (0.0, 0.0))
-    _spent[notebook] = clock + elapsed, fair + elapsed / statistics.mean([before, _latest["slowness"]])
-    item.user_properties.append(("notebook", (notebook, *_spent[notebook])))
-    if fair <= limit < _spent[notebook][1]:
-        pytest.fail(f"{notebook} has run for {_spent[notebook][1]:.0f} s (at the speed of the reference machine; "
-                    f"{_spent[notebook][0]:.0f} s by the clock); a chapter may take {SECONDS_PER_NOTEBOOK} s")
+def count_seconds(item, watch: cell_rules.Stopwatch, elapsed: float) -> None:
+    """Add up a notebook's seconds, and fail the cell with which they pass the limit."""
+    before = watch.too_long
+    watch.add(elapsed)
+    item.user_properties.append(("notebook", (item.parent.path.name, str(watch))))
+    if watch.too_long and not before:
+        pytest.fail(f"{item.parent.path.name} has run for {watch}")
 
 
 def refuse_silent_failures(item) -> None:
     """Fail a cell that ran without an error message but did not do what it says."""
     outputs = item.test_outputs or []
-    said = "".join(out.get("text", "") for out in outputs if out.get("name") == "stderr")
-    if said:
-        pytest.fail(f"the cell wrote to stderr (a misspelt magic, a warning):\n{said}")
-    for words in (out.get("data", {}).get("text/plain", "") for out in outputs):
-        if re.match(r"Notice: |Explorer: \w+(Error|Exception): ", words):
-            pytest.fail(f"an explorer does not work:\n{words}")
-    raised = any(out.output_type == "error" for out in outputs)
-    if item.options["check_exception"] and not raised:
-        pytest.fail("the cell is tagged raises-exception and did not raise")
+    wrong = cell_rules.silent_failure(outputs, item.options["check_exception"])
+    if wrong:
+        pytest.fail(wrong)
     reply = item.parent.kernel.last_reply
     if any(payload.get("source") == "ask_exit" for payload in reply.get("payload", [])):
         pytest.fail("the cell asks the kernel to exit: no cell after it would run")
-    if reply.get("status") != "ok" and not raised:
+    if reply.get("status") != "ok" and not any(out.output_type == "error" for out in outputs):
         pytest.fail(f"the cell ended with status {reply.get('status')!r} and no error message")
     if not item.parent.kernel.is_alive():
         pytest.fail("the kernel is gone after this cell")
@@ -125,12 +96,11 @@ def pytest_runtest_logreport(report):
     """Keep what a cell says of its notebook: with several workers, the process that sums up has not run it."""
     for name, value in report.user_properties:
         if name == "notebook":
-            notebook, clock, fair = value
-            _spent[notebook] = clock, fair
+            notebook, said = value
+            _spent[notebook] = said
 
 
 def pytest_terminal_summary(terminalreporter):
     """Say how long each notebook took."""
-    for notebook, (clock, fair) in sorted(_spent.items()):
-        terminalreporter.write_line(f"{notebook}: {clock:.0f} s by the clock, {fair:.0f} s at the speed of the reference "
-                                    f"machine, where a chapter may take {SECONDS_PER_NOTEBOOK} s")
+    for notebook, said in sorted(_spent.items()):
+        terminalreporter.write_line(f"{notebook}: {said}")

@@ -35,7 +35,8 @@ import torch
 import train_speed
 from torch import nn
 
-from vae_course import data, evaluation, models, objectives, runtime, schedules, training
+from vae_course import data, evaluation, models, objectives, runtime, training
+from vae_course.training import schedules
 
 N_IMAGES = 60_000
 BATCH_SIZES = (128, 256, 512, 1024, 2048, 4096, 8192)

@@ -22,7 +22,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from vae_course import data, evaluation, models, objectives, runtime, schedules, training
+from vae_course import data, evaluation, models, objectives, runtime, training
+from vae_course.training import schedules
 
 K, K_QUICK, N_QUICK = 5000, 50, 200
 

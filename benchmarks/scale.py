@@ -22,7 +22,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from vae_course import data, models, objectives, parallel, runtime, training
+from vae_course import data, models, objectives, runtime, training
+from vae_course.training import parallel
 
 REPEATS = 3
 MIDDLE = {"examples": 15_000, "latents": 20, "side": 28, "processes": 1, "batch_size": 128}

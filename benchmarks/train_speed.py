@@ -23,7 +23,8 @@ import time
 import torch
 from torch import nn
 
-from vae_course import data, evaluation, models, objectives, runtime, schedules, training
+from vae_course import data, evaluation, models, objectives, runtime, training
+from vae_course.training import schedules
 
 TEXTBOOK_EPOCHS = 10
 BATCH_SIZE = 128
@@ -65,7 +66,7 @@ def run_textbook(device: torch.device, epochs: int, folder: str, seed: int) -> d
     from torchvision import datasets, transforms
 
     torch.manual_seed(seed)
-    make = lambda train: datasets.MNIST(folder, train=train, transform=transforms.ToTensor())  # noqa: E731
+    make = lambda train: datasets.MNIST(folder, train, transforms.ToTensor(), download=True)  # noqa: E731
     loader = DataLoader(make(True), batch_size=BATCH_SIZE, shuffle=True)
     model = TextbookVAE().to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)

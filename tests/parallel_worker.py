@@ -8,8 +8,9 @@ from pathlib import Path
 
 import torch
 
-from vae_course import checkpoints, data, parallel, training
+from vae_course import checkpoints, data, training
 from vae_course.models import reference_vae
+from vae_course.training import parallel
 
 EPOCHS, STEPS = 4, 4
 

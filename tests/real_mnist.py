@@ -1,8 +1,7 @@
 """Where the tests find the genuine files, which no network is asked for. Tests that need them are skipped without them."""
 
-import gzip
+import contextlib
 import os
-import shutil
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,42 +10,30 @@ import pytest
 from vae_course import data
 
 ROOT = Path(__file__).resolve().parents[1]
-COPY = ROOT / "build" / "test-data"  # git-ignored; torchvision unpacks in place, so the originals are left alone
+LINKS = ROOT / "build" / "test-data"  # git-ignored
 FASHION_PACKAGE = Path("/usr/share/datasets/fashion-mnist")  # of Debian's package dataset-fashion-mnist
 
 
+@lru_cache(maxsize=1)  # as it was at the start: a test may hide the variable
 def candidates() -> list[Path]:
     """Folders that may hold the data, the one that the user named first."""
     named = os.environ.get(data.DATA_FOLDER_VARIABLE)
-    others = [ROOT / "build" / "data", ROOT / "notebooks" / "build" / "data", ROOT.parent / "shared" / "data"]
-    return [Path(named).expanduser(), *others] if named else others
+    others = [ROOT / "build" / "data", ROOT / "notebooks" / "build" / "data", ROOT.parent / "shared" / "data", LINKS]
+    return [Path(named).expanduser().absolute(), *others] if named else others
 
 
-def copy_whole(source: Path, target: Path, opener=open) -> None:
-    """Copy one file so that it is whole or not there, also when tests run in several processes."""
-    if target.is_file():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    with opener(source, "rb") as read, open(part, "wb") as write:
-        shutil.copyfileobj(read, write)
-    os.replace(part, target)
+def holds(raw: Path, name: str) -> bool:
+    """Whether the four files of a data set are in the folder, each unpacked or not."""
+    return all(any((raw / f"{file}{ending}").is_file() for ending in ("", ".gz")) for file in data.UNPACKED_MD5[name])
 
 
 @lru_cache(maxsize=1)
 def find_mnist() -> Path | None:
-    for folder in candidates():
-        for ending in ("", ".gz"):
-            sources = [folder / "MNIST" / "raw" / f"{name}{ending}" for name in data.UNPACKED_MD5["MNIST"]]
-            if all(source.is_file() for source in sources):
-                for source in sources:
-                    copy_whole(source, COPY / "MNIST" / "raw" / source.name)
-                return COPY
-    return None
+    return next((folder for folder in candidates() if holds(folder / "MNIST" / "raw", "MNIST")), None)
 
 
 def mnist_folder() -> Path:
-    """A writable data folder with the genuine MNIST, or the test is skipped."""
+    """A data folder with the genuine MNIST, or the test is skipped."""
     folder = find_mnist()
     if folder is None:
         pytest.skip(f"needs the full MNIST: set {data.DATA_FOLDER_VARIABLE} to a folder with MNIST/raw, "
@@ -65,16 +52,14 @@ def fixed_mnist_folder() -> Path:
 
 def fashion_mnist_folder() -> Path:
     """A data folder with the genuine Fashion-MNIST, or the test is skipped."""
-    names = data.UNPACKED_MD5["FashionMNIST"]
-    raw = COPY / "FashionMNIST" / "raw"
-    for folder in (folder / "FashionMNIST" / "raw" for folder in candidates()):
-        if all((folder / name).is_file() for name in names):
-            for name in names:
-                copy_whole(folder / name, raw / name)
-            return COPY
-    if not all((FASHION_PACKAGE / f"{name}.gz").is_file() for name in names):
-        pytest.skip("needs Fashion-MNIST: call vae_course.data.load_fashion_mnist() once where there is a network, "
-                    "or install Debian's package dataset-fashion-mnist")
-    for name in names:  # Debian compressed them anew: the .gz files differ from torchvision's, what is in them does not
-        copy_whole(FASHION_PACKAGE / f"{name}.gz", raw / name, gzip.open)
-    return COPY
+    raw = LINKS / "FashionMNIST" / "raw"
+    if holds(FASHION_PACKAGE, "FashionMNIST"):
+        raw.mkdir(parents=True, exist_ok=True)
+        for source in FASHION_PACKAGE.glob("*.gz"):
+            with contextlib.suppress(FileExistsError):  # of an earlier run, or of another process at this moment
+                (raw / source.name).symlink_to(source)
+    for folder in candidates():
+        if holds(folder / "FashionMNIST" / "raw", "FashionMNIST"):
+            return folder
+    pytest.skip("needs Fashion-MNIST: call vae_course.data.load_fashion_mnist() once where there is a network, "
+                "or install Debian's package dataset-fashion-mnist")

@@ -12,7 +12,8 @@ from torch import nn
 from torch.testing import assert_close
 from torch.utils.flop_counter import FlopCounterMode
 
-from vae_course import data, models, objectives, training
+from vae_course import data, models, objectives
+from vae_course.training.step import PreparedLoss, TrainingStep
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py"))
@@ -39,10 +40,12 @@ def pictures(n: int, seed: int = 0) -> torch.Tensor:
     return (patterns[which] + torch.randint(0, 56, (n, 1, 28, 28), generator=generator)).to(torch.uint8)
 
 
-def one_step(batch_size: int, loss_fn=objectives.negative_elbo, prepare=data.grey) -> training.TrainingStep:
+def one_step(batch_size: int, loss_fn=objectives.negative_elbo, prepare=data.grey) -> TrainingStep:
     """A step of fit on the reference VAE, which has been run once."""
-    step = training.TrainingStep(models.reference_vae(activation=nn.SiLU), loss_fn, prepare, (pictures(N),), batch_size,
-                                 torch.full((N // batch_size,), 1e-3), max_grad_norm=1.0, bf16=False)
+    n_steps = N // batch_size
+    step = TrainingStep(PreparedLoss(models.reference_vae(activation=nn.SiLU), loss_fn, prepare), (pictures(N),),
+                        rates=torch.full((n_steps,), 1e-3), progress=torch.arange(n_steps) / n_steps, batch_size=batch_size,
+                        max_grad_norm=1.0, bf16=False)
     step.begin_epoch(0)
     step()
     step.begin_epoch(0)
@@ -149,7 +152,10 @@ def test_the_compiled_loss_is_compiled_once(gpu_speed):
 
 def test_a_compiled_loss_is_still_told_how_far_the_training_is():
     compiled = torch.compile(objectives.warm_up_negative_elbo, backend="eager")
-    assert training.PreparedLoss(models.reference_vae(), compiled, data.grey).takes_progress
+    loss = PreparedLoss(models.reference_vae(), compiled, data.grey, takes_progress=True)
+    loss.check_call([pictures(5)])
+    terms = loss(torch.full((1,), 0.1), pictures(5))
+    torch.testing.assert_close(terms["loss"], 0.5 * terms["kl"] - terms["recon"])  # warm_up is 0.2
 
 
 @pytest.fixture

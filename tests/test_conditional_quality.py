@@ -17,6 +17,8 @@ from vae_course.models import GaussianEncoder, mlp, reference_vae
 from vae_course.objectives import elbo_terms, negative_elbo
 from vae_course.training import fit
 
+pytestmark = pytest.mark.slow
+
 LATENTS, HIDDEN, EPOCHS = 8, 600, 12
 ASKED = torch.arange(10).repeat(1000)                       # (10,000,)
 

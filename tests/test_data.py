@@ -3,27 +3,30 @@
 Tests that need the genuine files are skipped where these are not at hand: see real_mnist.py.
 """
 
-import builtins
+import contextlib
 import errno
 import gzip
 import hashlib
-import http.client
 import os
+import shutil
 import signal
 import ssl
-import urllib.request
+import subprocess
+import threading
+import traceback
 from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.error import HTTPError, URLError
 
 import numpy as np
 import pytest
 import real_mnist
+import requests
 import torch
-import torchvision
+from requests import exceptions
 from torch.testing import assert_close
 
-from vae_course import data
+from vae_course import data, downloads
 
 N_TRAIN, N_TEST = 13, 7
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -36,16 +39,21 @@ MNIST_HISTOGRAMS = {  # images per digit, as LeCun's page and every textbook giv
 
 # ---------------------------------------------------------------- a network and a disk that do as they are told
 
-def no_network(request, *args, **kwargs):
-    """Stands in for urlopen where there is no network; at once, so that no test waits."""
-    raise URLError("no network in this test")
+true_get = requests.get
+
+
+def no_network(url, timeout):
+    """Stands in for requests.get where there is no network; at once, so that no test waits."""
+    raise exceptions.ConnectionError("no network in this test")
 
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch):
-    """No test of this file reaches a network, or sees the reader's own data folder."""
-    monkeypatch.setattr(urllib.request, "urlopen", no_network)
-    monkeypatch.delenv(data.DATA_FOLDER_VARIABLE, raising=False)
+    """No test of this file reaches a network, or sees the reader's own data folder, proxy and certificates."""
+    monkeypatch.setattr(requests, "get", no_network)
+    for name in (data.DATA_FOLDER_VARIABLE, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",
+                 "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def idx_bytes(array: np.ndarray) -> bytes:
@@ -69,8 +77,6 @@ class TinyMnist:
         self.packed = {f"{name}.gz": gzip.compress(content) for name, content in self.unpacked.items()}
         sums = {name: md5(content) for name, content in self.unpacked.items()}
         monkeypatch.setitem(data.UNPACKED_MD5, "MNIST", sums)
-        resources = [(name, md5(content)) for name, content in self.packed.items()]
-        monkeypatch.setattr(torchvision.datasets.MNIST, "resources", resources)
 
     def put(self, root: Path, packed: bool = True, unpacked: bool = False) -> Path:
         """Write the files into a data folder; returns the folder of the files."""
@@ -90,40 +96,26 @@ class TinyMnist:
 
 
 class Server:
-    """Stands in for urlopen and serves the tiny set; the file named `breaks` stops half-way, with `failure` if given."""
+    """Stands in for requests.get and serves the tiny set; of the file named `breaks` half comes, or the `failure`."""
 
     def __init__(self, files: dict[str, bytes], breaks: str = "", failure: BaseException | None = None):
         self.files, self.breaks, self.failure, self.served = files, breaks, failure, []
 
-    def __call__(self, request, *args, **kwargs):
-        name = request.full_url.rpartition("/")[2]
-        return Response(self, name, request.full_url)
+    def __call__(self, url, timeout):
+        name = url.rpartition("/")[2]
+        self.served.append(name)
+        content = self.files[name]
+        if name != self.breaks:
+            return answer(content)
+        if self.failure is not None:
+            raise self.failure
+        return answer(content[:len(content) // 2])
 
 
-class Response:
-    """What urlopen returns: a context manager that is read piece by piece."""
-
-    def __init__(self, server: Server, name: str, url: str):
-        self.server, self.name, self.url = server, name, url
-        self.content, self.at = server.files[name], 0
-        self.length = len(self.content)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        return False
-
-    def read(self, n: int) -> bytes:
-        self.server.served.append(self.name)
-        half = len(self.content) // 2
-        if self.name == self.server.breaks and self.at >= half:
-            if self.server.failure is not None:
-                raise self.server.failure
-            return b""
-        piece = self.content[self.at:min(self.at + n, half if self.at < half else len(self.content))]
-        self.at += len(piece)
-        return piece
+def answer(content: bytes, status: int = 200, reason: str = "OK") -> requests.Response:
+    response = requests.Response()
+    response.status_code, response.reason, response._content = status, reason, content
+    return response
 
 
 @pytest.fixture
@@ -275,7 +267,7 @@ def test_unpacked_files_suffice_and_nothing_is_downloaded_or_written(tiny, tmp_p
 
 
 def test_a_whole_download(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(urllib.request, "urlopen", Server(tiny.packed))
+    monkeypatch.setattr(requests, "get", Server(tiny.packed))
     tiny.assert_loaded(data.load_mnist(folder=tmp_path))
 
 
@@ -426,9 +418,9 @@ def test_the_reader_is_told_which_data_is_used_and_how_to_get_all(tmp_path, monk
     data.load_mnist()
     printed = capsys.readouterr()
     assert printed.out.count("Data:") == 1 and printed.err == ""
-    told = printed.out[printed.out.index("Data:"):]
+    line = printed.out[printed.out.index("Data:"):]
     for words in ("4,000 training and 1,000 test", "embedded", "70,000", "network", data.DATA_FOLDER_VARIABLE):
-        assert words in told
+        assert words in line
 
 
 # ---------------------------------------------------------------- folders that are wrong
@@ -476,8 +468,8 @@ def test_a_damaged_gz_file_is_named(tiny, tmp_path, damage, name):
     damage(path)
     damaged = path.read_bytes()
     message = message_of_error(tmp_path)
-    assert f"{path} is truncated or altered" in message and "delete it, or replace it" in message
-    assert md5(tiny.packed[path.name]) in message
+    assert f"{path} is truncated or altered" in message and "delete this file and run again, or replace it" in message
+    assert md5(tiny.unpacked[name]) in message and "no network in this test" in message
     assert path.read_bytes() == damaged, "a file of the reader's must not be changed or removed"
     path.write_bytes(tiny.packed[path.name])  # the reader does as told
     tiny.assert_loaded(data.load_mnist(folder=tmp_path))
@@ -486,25 +478,39 @@ def test_a_damaged_gz_file_is_named(tiny, tmp_path, damage, name):
 def test_a_damaged_gz_file_is_downloaded_anew_where_there_is_a_network(tiny, tmp_path, monkeypatch):
     truncate(tiny.put(tmp_path) / f"{LABELS}.gz")
     server = Server(tiny.packed)
-    monkeypatch.setattr(urllib.request, "urlopen", server)
+    monkeypatch.setattr(requests, "get", server)
     tiny.assert_loaded(data.load_mnist(folder=tmp_path))
     assert set(server.served) == {f"{LABELS}.gz"}
 
 
 @pytest.mark.parametrize("damage", [truncate, alter, empty])
 @pytest.mark.parametrize("name", [IMAGES, TEST_LABELS])
-@pytest.mark.parametrize("packed", [True, False])
-def test_a_damaged_unpacked_file_is_named(tiny, tmp_path, damage, name, packed):
-    raw = tiny.put(tmp_path, packed=packed, unpacked=True)
+def test_a_damaged_unpacked_file_is_named(tiny, tmp_path, damage, name):
+    raw = tiny.put(tmp_path, packed=False, unpacked=True)
     damage(raw / name)
     message = message_of_error(tmp_path)
     assert f"{raw / name} is truncated or altered" in message and "delete this file and run again" in message
     (raw / name).unlink()  # the reader does as told
-    loaded = data.load_mnist(folder=tmp_path)
-    if packed:
-        tiny.assert_loaded(loaded)
-    else:
-        assert is_embedded(loaded), "there is nothing to unpack, and no network"
+    assert is_embedded(data.load_mnist(folder=tmp_path)), "there is nothing to unpack, and no network"
+
+
+@pytest.mark.parametrize("damage", [truncate, alter, empty])
+@pytest.mark.parametrize("name", [IMAGES, TEST_LABELS])
+def test_a_file_that_another_program_is_unpacking_is_not_called_damaged(tiny, tmp_path, damage, name):
+    """torchvision unpacks in place: at any moment a file may be half there, beside the .gz file that it comes from."""
+    raw = tiny.put(tmp_path, packed=True, unpacked=True)
+    damage(raw / name)
+    half = (raw / name).read_bytes()
+    tiny.assert_loaded(data.load_mnist(folder=tmp_path))
+    assert (raw / name).read_bytes() == half, "the file is the other program's"
+
+
+def test_files_packed_anew_are_as_good(tiny, tmp_path):
+    raw = tiny.put(tmp_path)
+    for name, content in tiny.unpacked.items():
+        (raw / f"{name}.gz").write_bytes(gzip.compress(content, compresslevel=1, mtime=1))
+        assert (raw / f"{name}.gz").read_bytes() != tiny.packed[f"{name}.gz"]
+    tiny.assert_loaded(data.load_mnist(folder=tmp_path))
 
 
 def test_labels_of_the_other_half_are_not_taken(tiny, tmp_path):
@@ -519,100 +525,159 @@ def test_unequal_numbers_of_images_and_labels(tmp_path, monkeypatch):
     assert f"{raw} holds 13 images but 11 labels" in message and "delete the folder" in message
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that can be forked")
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_killed_unpack_is_noticed(tiny, tmp_path):
-    raw = tiny.put(tmp_path)
+# ---------------------------------------------------------------- several processes, and one that is killed
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that can be forked")
+
+
+def start_loading(tiny: TinyMnist, root: Path, log: Path) -> int:
+    """Load the tiny set in another process, which writes to `log` and ends with status 0 if all of it came."""
     child = os.fork()
     if child == 0:
-        builtins.open = open_that_kills(raw / TEST_IMAGES)
+        status = 1
         try:
-            data.load_mnist(folder=tmp_path)
+            with open(log, "w") as file, contextlib.redirect_stdout(file):
+                try:
+                    tiny.assert_loaded(data.load_mnist(folder=root))
+                    status = 0
+                except BaseException:
+                    traceback.print_exc(file=file)
         finally:
-            os._exit(1)  # never reached if the kill works
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-    half = (raw / TEST_IMAGES).stat().st_size
-    assert 0 < half < len(tiny.unpacked[TEST_IMAGES])
-    assert f"{raw / TEST_IMAGES} is truncated or altered" in message_of_error(tmp_path)
-    (raw / TEST_IMAGES).unlink()
+            os._exit(status)
+    return child
+
+
+def end_of(child: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_killed_download_leaves_no_half_file(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(requests, "get", Server(tiny.packed))
+    raw = tmp_path / "MNIST" / "raw"
+    true_write = Path.write_bytes
+
+    def write_half_and_die(path, content):
+        if path.name.startswith(TEST_IMAGES):
+            true_write(path, content[:len(content) // 2])
+            os.kill(os.getpid(), signal.SIGKILL)  # as `kill -9` does
+        return true_write(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", write_half_and_die)
+        assert end_of(start_loading(tiny, tmp_path, tmp_path / "log")) == -signal.SIGKILL
+    halves = [path for path in raw.iterdir() if path.name.startswith(TEST_IMAGES)]
+    assert [path.suffix for path in halves] == [".part"], "the write was not interrupted"
+    with monkeypatch.context() as patch:
+        patch.setattr(requests, "get", no_network)
+        assert is_embedded(data.load_mnist(folder=tmp_path))
     tiny.assert_loaded(data.load_mnist(folder=tmp_path))
 
 
-def open_that_kills(victim: Path):
-    """An `open` for which writing to `victim` writes half and then kills this process as `kill -9` does."""
-    true_open = builtins.open
+@needs_fork
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_second_process_starts_while_the_first_has_half_a_file(tiny, tmp_path, network, monkeypatch):
+    half_sent, second_is_done = threading.Event(), threading.Event()
 
-    def opened(file, mode="r", *args, **kwargs):
-        handle = true_open(file, mode, *args, **kwargs)
-        if "w" in mode and Path(file) == victim:
-            class Half:
-                def __enter__(self):
-                    return self
+    def reply(handler):
+        content = tiny.packed[handler.path.rpartition("/")[2]]
+        start_reply(handler, len(content))
+        handler.wfile.write(content[:len(content) // 2])
+        if not half_sent.is_set():
+            half_sent.set()
+            second_is_done.wait(600)
+        handler.wfile.write(content[len(content) // 2:])
 
-                def __exit__(self, *error):
-                    return False
+    monkeypatch.setitem(data.MIRRORS, "MNIST", (network(reply),))
+    logs = [tmp_path / "first", tmp_path / "second"]
+    first = start_loading(tiny, tmp_path, logs[0])
+    try:
+        assert half_sent.wait(600), logs[0].read_text()
+        assert end_of(start_loading(tiny, tmp_path, logs[1])) == 0, logs[1].read_text()
+        assert os.waitpid(first, os.WNOHANG) == (0, 0), "the first was to be in the middle of its download"
+    finally:
+        second_is_done.set()
+        status = end_of(first)
+    assert status == 0, logs[0].read_text()
+    for log in logs:
+        assert log.read_text().endswith("Data: MNIST, 13 training and 7 test images.\n")
+    assert {path.name for path in (tmp_path / "MNIST" / "raw").iterdir()} == set(tiny.packed), "something was left over"
 
-                def write(self, content):
-                    handle.write(content[:len(content) // 2])
-                    handle.flush()
-                    os.kill(os.getpid(), signal.SIGKILL)
-            return Half()
-        return handle
-    return opened
+
+def test_a_file_that_another_process_brings_meanwhile_is_taken(tiny, tmp_path, monkeypatch):
+    raw = tiny.put(tmp_path)
+    truncate(raw / f"{LABELS}.gz")
+
+    def the_other_is_luckier(url, timeout):
+        (raw / f"{LABELS}.gz").write_bytes(tiny.packed[f"{LABELS}.gz"])
+        raise exceptions.ConnectionError("too many connections")
+
+    monkeypatch.setattr(requests, "get", the_other_is_luckier)
+    tiny.assert_loaded(data.load_mnist(folder=tmp_path))
 
 
 # ---------------------------------------------------------------- folders that cannot be written
 
 @pytest.mark.parametrize("number, advice", [
     (errno.EACCES, "choose a folder with write permission"),
-    (errno.EROFS, "name another folder"),
+    (errno.EROFS, "choose a folder with write permission"),
     (errno.ENOSPC, "free some space"),
 ])
 def test_a_disk_that_refuses_to_be_written(tiny, tmp_path, monkeypatch, number, advice):
-    raw = tiny.put(tmp_path)
-    true_open = builtins.open
+    def refuse(path, content):
+        raise OSError(number, os.strerror(number), str(path))  # Python makes it a PermissionError for EACCES
 
-    def opened(file, mode="r", *args, **kwargs):
-        if "w" in mode and raw in Path(file).parents:
-            raise OSError(number, os.strerror(number), str(file))  # Python makes it a PermissionError for EACCES
-        return true_open(file, mode, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "open", opened)
+    monkeypatch.setattr(requests, "get", Server(tiny.packed))
+    monkeypatch.setattr(Path, "write_bytes", refuse)
     message = message_of_error(tmp_path)
-    assert str(raw / IMAGES) in message and "cannot be written" in message and advice in message
-    assert data.DATA_FOLDER_VARIABLE in message
+    raw = tmp_path / "MNIST" / "raw"
+    assert str(raw / IMAGES) in message and f"{raw} cannot be written" in message and advice in message
+    assert os.strerror(number) in message and data.DATA_FOLDER_VARIABLE in message
 
 
 def test_a_folder_in_which_none_can_be_made(tiny, tmp_path, monkeypatch):
     def refuse(path, *args, **kwargs):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr(os, "makedirs", refuse)
+    monkeypatch.setattr(requests, "get", Server(tiny.packed))
+    monkeypatch.setattr(Path, "mkdir", refuse)
     message = message_of_error(tmp_path)
     assert f"{tmp_path / 'MNIST' / 'raw'} cannot be written" in message and "write permission" in message
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_write_permission(tiny, tmp_path):
-    raw = tiny.put(tmp_path)
+def test_a_folder_without_write_permission(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(requests, "get", Server(tiny.packed))
+    raw = tiny.put(tmp_path, packed=False)
     raw.chmod(0o555)
     try:
         message = message_of_error(tmp_path)
     finally:
         raw.chmod(0o755)
-    assert f"{raw / IMAGES} cannot be written" in message and "write permission" in message
+    assert f"{raw} cannot be written" in message and str(raw / IMAGES) in message and "write permission" in message
+
+
+def test_what_is_there_is_read_without_writing(tiny, tmp_path, monkeypatch):
+    raw = tiny.put(tmp_path)
+    before = sorted((path.name, path.stat().st_mtime_ns) for path in raw.iterdir())
+    for name in ("mkdir", "write_bytes"):
+        monkeypatch.setattr(Path, name, lambda *args: pytest.fail("the folder may be read-only"))
+    tiny.assert_loaded(data.load_mnist(folder=tmp_path))
+    assert sorted((path.name, path.stat().st_mtime_ns) for path in raw.iterdir()) == before
 
 
 # ---------------------------------------------------------------- downloads that break off
 
 BREAKS = {
-    "URLError": URLError("connection lost"),
+    "lost": exceptions.ConnectionError("connection lost"),
     "reset": ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
-    "silent reset": ConnectionResetError(),
-    "timeout": TimeoutError("The read operation timed out"),
-    "silent timeout": TimeoutError(),
-    "incomplete": http.client.IncompleteRead(b""),
-    "TLS": ssl.SSLError(1, "decryption failed"),
+    "silent": exceptions.ConnectionError(),
+    "timeout": exceptions.ReadTimeout("The read operation timed out"),
+    "silent timeout": exceptions.ConnectTimeout(),
+    "incomplete": exceptions.ChunkedEncodingError("IncompleteRead"),
+    "TLS": exceptions.SSLError("decryption failed"),
+    "proxy": exceptions.ProxyError("proxy gone"),
     "end of file": None,
 }
 
@@ -620,44 +685,56 @@ BREAKS = {
 @pytest.mark.parametrize("failure", BREAKS.values(), ids=BREAKS.keys())
 @pytest.mark.parametrize("name", [IMAGES, TEST_LABELS])
 def test_a_half_written_download_is_never_taken_for_a_good_one(tiny, tmp_path, monkeypatch, failure, name):
-    monkeypatch.setattr(urllib.request, "urlopen", Server(tiny.packed, breaks=f"{name}.gz", failure=failure))
+    monkeypatch.setattr(requests, "get", Server(tiny.packed, breaks=f"{name}.gz", failure=failure))
     assert is_embedded(data.load_mnist(folder=tmp_path))
     raw = tmp_path / "MNIST" / "raw"
     assert not (raw / f"{name}.gz").exists() and not (raw / name).exists()
-    for path in raw.iterdir():  # what came before the break is whole
+    for path in raw.glob("*"):  # what came before the break is whole
         assert path.read_bytes() == {**tiny.packed, **tiny.unpacked}[path.name]
     assert is_embedded(data.load_mnist(folder=tmp_path)), "a second try, as unlucky"
-    monkeypatch.setattr(urllib.request, "urlopen", Server(tiny.packed))
+    monkeypatch.setattr(requests, "get", Server(tiny.packed))
     tiny.assert_loaded(data.load_mnist(folder=tmp_path))
 
 
-def test_a_download_with_wrong_contents_is_not_kept(tiny, tmp_path, monkeypatch):
-    portal = dict.fromkeys(tiny.packed, b"<html>Please log in to the wireless network</html>")
-    monkeypatch.setattr(urllib.request, "urlopen", Server(portal))
+def test_a_download_with_wrong_contents_is_not_kept(tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(requests, "get", Server(dict.fromkeys(tiny.packed, b"these are not the digits")))
     assert is_embedded(data.load_mnist(folder=tmp_path))
-    assert not list((tmp_path / "MNIST" / "raw").iterdir())
+    assert not list((tmp_path / "MNIST").glob("raw/*"))
+    assert "ossci-datasets.s3.amazonaws.com sent another file" in capsys.readouterr().out
 
 
-def test_a_file_that_the_server_does_not_have(tiny, tmp_path, monkeypatch):
-    def not_found(request, *args, **kwargs):
-        raise HTTPError(request.full_url, 404, "Not Found", {}, None)
-
-    monkeypatch.setattr(urllib.request, "urlopen", not_found)
+def test_a_file_that_the_server_does_not_have(tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(requests, "get", lambda url, timeout: answer(b"<html>Not Found</html>", 404, "Not Found"))
     assert is_embedded(data.load_mnist(folder=tmp_path))
+    assert "ossci-datasets.s3.amazonaws.com answered 404 Not Found. For all 70,000: try later" in capsys.readouterr().out
+
+
+def test_the_next_mirror_is_asked(tiny, tmp_path, monkeypatch):
+    server = Server(tiny.packed)
+
+    def only_the_last(url, timeout):
+        if not url.startswith(data.MIRRORS["MNIST"][-1]):
+            raise exceptions.SSLError("a filter reads along")
+        return server(url, timeout)
+
+    monkeypatch.setattr(requests, "get", only_the_last)
+    tiny.assert_loaded(data.load_mnist(folder=tmp_path))
+    assert data.MIRRORS["MNIST"][-1].startswith("http://"), "the last must pass where TLS does not"
 
 
 def test_a_download_that_the_reader_interrupts(tiny, tmp_path, monkeypatch):
     interrupted = Server(tiny.packed, breaks=f"{LABELS}.gz", failure=KeyboardInterrupt())
-    monkeypatch.setattr(urllib.request, "urlopen", interrupted)
+    monkeypatch.setattr(requests, "get", interrupted)
     with pytest.raises(KeyboardInterrupt):
         data.load_mnist(folder=tmp_path)
-    monkeypatch.setattr(urllib.request, "urlopen", no_network)
-    assert f"{LABELS}.gz is truncated or altered" in message_of_error(tmp_path)
-    monkeypatch.setattr(urllib.request, "urlopen", Server(tiny.packed))
+    assert {path.name for path in (tmp_path / "MNIST" / "raw").iterdir()} == {f"{IMAGES}.gz"}
+    monkeypatch.setattr(requests, "get", no_network)
+    assert is_embedded(data.load_mnist(folder=tmp_path))
+    monkeypatch.setattr(requests, "get", Server(tiny.packed))
     tiny.assert_loaded(data.load_mnist(folder=tmp_path))
 
 
-def test_the_socket_timeout_is_put_back(tiny, tmp_path):
+def test_the_socket_timeout_is_left_alone(tiny, tmp_path):
     import socket
     socket.setdefaulttimeout(77)
     try:
@@ -665,3 +742,154 @@ def test_the_socket_timeout_is_put_back(tiny, tmp_path):
         assert socket.getdefaulttimeout() == 77
     finally:
         socket.setdefaulttimeout(None)
+
+
+# ---------------------------------------------------------------- networks that stand in the way, with real servers
+
+def start_reply(handler, length: int, status: int = 200, reason: str = "OK") -> None:
+    handler.send_response(status, reason)
+    handler.send_header("Content-Length", str(length))
+    handler.end_headers()
+
+
+@pytest.fixture
+def network(monkeypatch):
+    """A function that starts a server on this machine and returns its address; reply(handler) answers GET and CONNECT."""
+    monkeypatch.setattr(requests, "get", true_get)
+    monkeypatch.setattr(downloads, "NETWORK_TIMEOUT", 600)  # however slow this machine is
+    servers = []
+
+    def start(reply, tls: ssl.SSLContext | None = None) -> str:
+        handler = type("Handler", (BaseHTTPRequestHandler,), {
+            "do_GET": reply, "do_CONNECT": reply, "log_message": lambda *args: None})
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        server.handle_error = lambda *args: None  # a client that refuses the certificate hangs up
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        servers.append(server)
+        return f"{'https' if tls else 'http'}://localhost:{server.server_port}/"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def send(files: dict[str, bytes]):
+    """A reply with the file that is asked for."""
+    def reply(handler):
+        content = files[handler.path.rpartition("/")[2]]
+        start_reply(handler, len(content))
+        handler.wfile.write(content)
+    return reply
+
+
+def told(capsys, root: Path) -> str:
+    """The one line that says why only the embedded images are there."""
+    assert is_embedded(data.load_mnist(folder=root))
+    printed = capsys.readouterr()
+    lines = [line for line in printed.out.splitlines() if line.startswith("Data:")]
+    assert len(lines) == 1 and printed.err == ""
+    return lines[0]
+
+
+def test_a_download_over_a_real_connection(tiny, tmp_path, network, monkeypatch):
+    monkeypatch.setitem(data.MIRRORS, "MNIST", (network(send(tiny.packed)),))
+    tiny.assert_loaded(data.load_mnist(folder=tmp_path))
+    assert {path.name for path in (tmp_path / "MNIST" / "raw").iterdir()} == set(tiny.packed)
+
+
+def test_a_real_connection_that_breaks_off(tiny, tmp_path, network, monkeypatch, capsys):
+    def reply(handler):
+        content = tiny.packed[handler.path.rpartition("/")[2]]
+        start_reply(handler, len(content))
+        handler.wfile.write(content[:len(content) // 2])
+
+    monkeypatch.setitem(data.MIRRORS, "MNIST", (network(reply),))
+    assert "localhost" in told(capsys, tmp_path)
+    assert not list((tmp_path / "MNIST").glob("raw/*"))
+
+
+def test_no_network_is_called_so(tmp_path, network, monkeypatch, capsys):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    server.server_close()  # nobody listens at this port
+    monkeypatch.setitem(data.MIRRORS, "MNIST", (f"http://localhost:{server.server_port}/",))
+    line = told(capsys, tmp_path)
+    assert f"localhost could not be reached ({os.strerror(errno.ECONNREFUSED)})" in line and "connect to a network" in line
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
+def test_a_certificate_that_is_not_trusted_is_named_and_can_be(tiny, tmp_path, network, monkeypatch, capsys):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    monkeypatch.setitem(data.MIRRORS, "MNIST", (network(send(tiny.packed), tls), "http://localhost:1/"))
+    line = told(capsys, tmp_path)
+    assert "secure connection (TLS) to localhost failed" in line and "CERTIFICATE_VERIFY_FAILED" in line
+    assert "clock" in line and "REQUESTS_CA_BUNDLE" in line and "network" not in line
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))  # the reader does as told
+    tiny.assert_loaded(data.load_mnist(folder=tmp_path))
+
+
+@pytest.mark.parametrize("status, reason", [(407, "Proxy Authentication Required"), (403, "Forbidden")])
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_a_proxy_that_refuses_is_named(tmp_path, network, monkeypatch, capsys, status, reason, scheme):
+    proxy = network(lambda handler: start_reply(handler, 0, status, reason))
+    monkeypatch.setenv(f"{scheme.upper()}_PROXY", proxy)
+    monkeypatch.setitem(data.MIRRORS, "MNIST", (f"{scheme}://no-such-host.invalid/",))
+    line = told(capsys, tmp_path)
+    assert f"{status} {reason}" in line
+    if scheme == "https" or status == 407:  # what else comes through http may be the server's own answer
+        assert "the proxy did not let the download through" in line and "HTTPS_PROXY" in line and "password" in line
+
+
+def test_a_proxy_that_is_not_there_is_named(tmp_path, network, monkeypatch, capsys):
+    monkeypatch.setenv("HTTPS_PROXY", "http://localhost:1/")
+    monkeypatch.setitem(data.MIRRORS, "MNIST", ("https://no-such-host.invalid/",))
+    assert "the proxy did not let the download through" in told(capsys, tmp_path)
+
+
+@pytest.mark.parametrize("status", [200, 511])
+def test_a_page_to_log_in_is_named(tmp_path, network, monkeypatch, capsys, status):
+    page = b"\n <!doctype html><html>Please log in to the wireless network</html>"
+
+    def reply(handler):
+        start_reply(handler, len(page), status)
+        handler.wfile.write(page)
+
+    monkeypatch.setitem(data.MIRRORS, "MNIST", ("https://localhost:1/", network(reply)))
+    line = told(capsys, tmp_path)
+    assert "a web page came in place of the file" in line and "open any page in a browser and log in" in line
+    assert not list((tmp_path / "MNIST").glob("raw/*"))
+    monkeypatch.setitem(data.MIRRORS, "FashionMNIST", data.MIRRORS["MNIST"])
+    with pytest.raises(data.DataError, match=r"FashionMNIST is not in .* a web page came .*: open any page"):
+        data.load_fashion_mnist(folder=tmp_path)
+
+
+@pytest.mark.parametrize("failures, named", [
+    ([exceptions.ConnectionError(), exceptions.SSLError(), exceptions.ProxyError()], "TLS"),
+    ([exceptions.ConnectionError(), exceptions.ProxyError(), exceptions.ConnectionError()], "proxy"),
+    ([exceptions.SSLError(), answer(b"<html>"), exceptions.ConnectionError()], "web page"),
+    ([exceptions.ConnectionError(), answer(b"", 503, "Slow Down"), exceptions.ConnectionError()], "503 Slow Down"),
+])
+def test_of_several_obstacles_the_one_that_says_most_is_named(tmp_path, monkeypatch, capsys, failures, named):
+    waiting = iter(failures)
+
+    def get(url, timeout):
+        failure = next(waiting)
+        if isinstance(failure, Exception):
+            raise failure
+        return failure
+
+    monkeypatch.setattr(requests, "get", get)
+    assert named in told(capsys, tmp_path)
+
+
+def test_a_certificate_file_that_is_not_there_is_named(tmp_path, network, monkeypatch, capsys):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
+    monkeypatch.setitem(data.MIRRORS, "MNIST", ("https://localhost:1/",))
+    assert "none.pem" in told(capsys, tmp_path)

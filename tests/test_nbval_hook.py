@@ -1,6 +1,5 @@
 """The hook of conftest.py: notebooks that nbval alone would pass must fail, and a good one must pass."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,37 +10,49 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 ROOT = Path(__file__).parents[1]
 CONFTEST = (ROOT / "conftest.py").read_text(encoding="utf-8")
+RULES = (ROOT / "tests" / "cell_rules.py").read_text(encoding="utf-8")
 
+NO_PACKAGE = "%pip install --quiet --no-index there-is-no-such-package"
+EXPLORER = "from vae_course import widgets\n"
+FIGURE = EXPLORER + "widgets.figure_sliders(lambda ax, t: {}, {{'t': (0.0, 1.0, 0.5)}})"
+RAISES = {"tags": ["raises-exception"]}
+
+# Cells that leave the kernel as it was share one; a command that fails comes first, so that none before it can have told.
 BAD_CELLS = {
-    "misspelt_magic": new_code_cell("%matplotlibb inline"),
-    "misspelt_cell_magic": new_code_cell("%%timeitt\n1 + 1"),
-    "does_not_raise": new_code_cell("1 + 1", metadata={"tags": ["raises-exception"]}),
-    "exit": new_code_cell("exit()"),
-    "system_exit": new_code_cell("import sys\nsys.exit(0)"),
+    "failing_pip": new_code_cell(NO_PACKAGE),
     "failing_command": new_code_cell("!false"),
     "failing_first_command": new_code_cell("!false\n!true"),
-    "failing_pip": new_code_cell("%pip install --quiet --no-index there-is-no-such-package"),
+    "misspelt_magic": new_code_cell("%matplotlibb inline"),
+    "misspelt_cell_magic": new_code_cell("%%timeitt\n1 + 1"),
+    "does_not_raise": new_code_cell("1 + 1", metadata=RAISES),
     "warning": new_code_cell("import warnings\nwarnings.warn('look here')"),
     "error": new_code_cell("1 / 0"),
-    "no_explorer": new_code_cell("from vae_course import widgets\nwidgets.latent_pad(abs, [])"),
-    "failing_explorer": new_code_cell("from vae_course import widgets\n"
-                                      "widgets.figure_sliders(lambda ax, t: 1 / 0, {'t': (0.0, 1.0, 0.5)})"),
+    "no_explorer": new_code_cell(EXPLORER + "widgets.latent_pad(abs, [])"),
+    "failing_explorer": new_code_cell(FIGURE.format("1 / 0")),
 }
 GOOD_CELLS = {
     "good": new_code_cell("!true\nprint(1 + 1)"),
-    "explorer": new_code_cell("from vae_course import widgets\n"
-                              "widgets.figure_sliders(lambda ax, t: ax.plot([t, 1]) and 'a line', {'t': (0.0, 1.0, 0.5)})"),
-    "does_raise": new_code_cell("1 / 0", metadata={"tags": ["raises-exception"]}),
+    "explorer": new_code_cell(FIGURE.format("ax.plot([t, 1]) and 'a line'")),
+    "does_raise": new_code_cell("1 / 0", metadata=RAISES),
+}
+CELLS_THAT_END_IT = {
+    "exit": new_code_cell("exit()"),
+    "system_exit": new_code_cell("import sys\nsys.exit(0)"),
 }
 
 
-def run(folder: Path, cells: dict, conftest: str) -> str:
-    """What pytest prints for one notebook per cell, each after a cell `x = 1`, with this conftest.py in the folder."""
-    for name, cell in cells.items():
-        nbformat.write(new_notebook(cells=[new_code_cell("x = 1"), cell]), folder / f"{name}.ipynb")
-    (folder / "conftest.py").write_text(conftest, encoding="utf-8")
+def run(folder: Path, notebooks: dict[str, list], rules: str = RULES) -> str:
+    """What pytest prints for the cells of each notebook, each after a cell `x = 1`, with these rules for cells.
+
+    The machine's speed is given as that of the reference machine.
+    """
+    for name, cells in notebooks.items():
+        with_others = [part for cell in cells for part in (new_code_cell("x = 1"), cell)]
+        nbformat.write(new_notebook(cells=with_others), folder / f"{name}.ipynb")
+    (folder / "conftest.py").write_text(CONFTEST, encoding="utf-8")
     (folder / "tests").mkdir()
-    shutil.copy(ROOT / "tests" / "machine_speed.py", folder / "tests")
+    (folder / "tests" / "cell_rules.py").write_text(rules, encoding="utf-8")
+    (folder / "tests" / "machine_speed.py").write_text("def slowness():\n    return 1.0\n")
     (folder / "tests" / "real_mnist.py").write_text("def find_mnist():\n    return None\n")
     done = subprocess.run([sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-rA", "-q", "--color=no",
                            "-p", "no:cacheprovider", "--rootdir", str(folder), str(folder)],
@@ -52,24 +63,34 @@ def run(folder: Path, cells: dict, conftest: str) -> str:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory) -> str:
     """What pytest prints for the cells above, with this project's conftest.py."""
-    return run(tmp_path_factory.mktemp("notebooks"), BAD_CELLS | GOOD_CELLS, CONFTEST)
+    notebooks = {"together": [*BAD_CELLS.values(), *GOOD_CELLS.values()]}
+    alone = {name: [cell] for name, cell in CELLS_THAT_END_IT.items()}
+    return run(tmp_path_factory.mktemp("notebooks"), notebooks | alone)
 
 
-@pytest.mark.parametrize("name", BAD_CELLS)
+def place(name: str) -> tuple[str, int]:
+    """The notebook of a cell, and its number there."""
+    together = [*BAD_CELLS, *GOOD_CELLS]
+    return ("together", 2 * together.index(name) + 1) if name in together else (name, 1)
+
+
+@pytest.mark.parametrize("name", [*BAD_CELLS, *CELLS_THAT_END_IT])
 def test_a_cell_that_fails_in_silence_is_refused(report, name):
-    assert f"FAILED {name}.ipynb::Cell 1" in report, report[-3000:]
-    assert f"PASSED {name}.ipynb::Cell 0" in report
+    notebook, number = place(name)
+    assert f"FAILED {notebook}.ipynb::Cell {number} " in report, report[-3000:]
+    assert f"PASSED {notebook}.ipynb::Cell {number - 1}\n" in report
 
 
 @pytest.mark.parametrize("name", GOOD_CELLS)
 def test_a_good_cell_passes(report, name):
-    assert f"PASSED {name}.ipynb::Cell 1" in report, report[-3000:]
+    notebook, number = place(name)
+    assert f"PASSED {notebook}.ipynb::Cell {number}\n" in report, report[-3000:]
 
 
 def test_a_chapter_that_takes_too_long_is_refused(tmp_path):
     limit = "SECONDS_PER_NOTEBOOK = 90"
-    assert limit in CONFTEST
-    slow = {"slow": new_code_cell("import time\ntime.sleep(4)")}
-    said = run(tmp_path, slow, CONFTEST.replace(limit, "SECONDS_PER_NOTEBOOK = 0.1"))
-    assert "FAILED slow.ipynb::Cell 1" in said and "a chapter may take 0.1 s" in said, said[-3000:]
-    assert "PASSED slow.ipynb::Cell 0" in said
+    assert limit in RULES
+    notebooks = {"slow": [new_code_cell("import time\ntime.sleep(4)")]}
+    said = run(tmp_path, notebooks, RULES.replace(limit, "SECONDS_PER_NOTEBOOK = 2"))
+    assert "FAILED slow.ipynb::Cell 1 " in said and "a chapter may take 2 s" in said, said[-3000:]
+    assert "PASSED slow.ipynb::Cell 0\n" in said

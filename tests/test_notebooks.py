@@ -1,8 +1,10 @@
 """The rules that every chapter keeps: its anatomy, lengths, stored outputs, exercises, addresses."""
 
 import json
+import os
 import re
 import statistics
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,17 +21,17 @@ PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 # The set-up cell is the same in every chapter but for what it imports from the course and beside torch.
-SETUP = re.compile(r"""import sys
-
-if "google\.colab" in sys\.modules:
+SETUP = re.compile(r"""(?P<install>from importlib\.util import find_spec
+if not find_spec\("vae_course"\):
     %pip install -q git\+https://github\.com/[\w.-]+/[\w.-]+
-((?:(?:import|from) [^\n*]+)?
-)+
-device = runtime\.pick_device\(\)
+    assert find_spec\("vae_course"\), "Not installed: no internet\? \(Kaggle: see Settings\)"
+)(?P<imports>(?:(?:(?:import|from) [^\n*]+)?
+)+)device = runtime\.pick_device\(\)
 runtime\.seed_everything\(0\)\Z""")
 
 every_notebook = pytest.mark.parametrize("notebook", [nbformat.read(path, as_version=4) for path in PATHS],
                                          ids=[path.stem for path in PATHS])
+FIRST = nbformat.read(PATHS[0], as_version=4)
 every_path = pytest.mark.parametrize("path", PATHS, ids=[path.stem for path in PATHS])
 
 
@@ -73,6 +75,19 @@ def test_one_setup_cell_the_same_everywhere(notebook):
     setup = notebook.cells[1]
     assert tags(setup) == ["set-up"] and SETUP.fullmatch(setup.source), setup.source
     assert len(setup.source.splitlines()) <= 12
+    assert max(len(line) for line in SETUP.fullmatch(setup.source)["install"].splitlines()) <= 88
+
+
+@every_notebook
+def test_the_imports_of_the_setup_cell_are_sorted(notebook):
+    """The linter is told not to look: it wants an empty line between the first import and what decides about the others."""
+    groups = SETUP.fullmatch(notebook.cells[1].source)["imports"].strip().split("\n\n")
+    assert [" vae_course" in group for group in groups] == [False, True], "first other packages, then the course"
+    for group in groups:
+        modules = [line.split()[1] for line in group.splitlines()]
+        assert modules == sorted(modules)
+        for names in (line.partition(" import ")[2].split(", ") for line in group.splitlines()):
+            assert names == sorted(names)
 
 
 @every_notebook
@@ -197,6 +212,69 @@ def test_the_solution_passes_its_check_and_the_stub_does_not(cells, stub, soluti
     assert not refused and "Not done yet" in refused.message
     verdict = run_with_setup(cells, f"{solution}\n{check}")
     assert verdict, verdict.message
+
+
+# ---------------------------------------------------------------- the set-up cell where the course is missing
+
+# In a process of its own: a cell in IPython, and a pip that notes what it is asked, and installs an empty course or fails.
+IN_IPYTHON = """
+import importlib.machinery as machinery, json, pathlib, sys
+from IPython.core.interactiveshell import InteractiveShell
+shell, case = InteractiveShell.instance(), json.loads(sys.argv[1])
+if case["hidden"]:
+    sys.meta_path[:] = [machinery.BuiltinImporter, machinery.FrozenImporter, machinery.PathFinder]
+    sys.path[:] = [folder for folder in sys.path if not pathlib.Path(folder, "vae_course").exists()]
+error = shell.run_cell(case["cell"]).error_in_exec
+print(json.dumps([type(error).__name__, str(error)]))
+"""
+PIP = """
+import pathlib, sys
+here = pathlib.Path(__file__).parents[1]
+(here / "asked").write_text(" ".join(sys.argv[1:]))
+if not (here / "online").exists():
+    sys.exit("Could not resolve host: github.com")
+(here / "vae_course").mkdir()
+(here / "vae_course" / "__init__.py").touch()
+"""
+
+
+@pytest.fixture
+def run_cell(tmp_path):
+    """A function that runs a cell in IPython; returns its error's kind and words, what is printed, what pip was asked."""
+    def run(cell: str, hidden: bool, online: bool) -> tuple[str, str, str, str]:
+        folder = tmp_path / "site"
+        (folder / "pip").mkdir(parents=True)
+        (folder / "pip" / "__init__.py").touch()
+        (folder / "pip" / "__main__.py").write_text(PIP)
+        if online:
+            (folder / "online").touch()
+        done = subprocess.run(
+            [sys.executable, "-c", IN_IPYTHON, json.dumps({"cell": cell, "hidden": hidden})], cwd=tmp_path, text=True,
+            capture_output=True, check=True, env={**os.environ, "IPYTHONDIR": str(tmp_path / "ipython"),
+                                                  "PYTHONPATH": str(folder) if hidden else f"{folder}{os.pathsep}{ROOT}"})
+        *printed, error = done.stdout.splitlines()
+        asked = (folder / "asked").read_text() if (folder / "asked").exists() else ""
+        return *json.loads(error), "\n".join([*printed, done.stderr]).strip(), asked
+    return run
+
+
+def install_lines(notebook) -> str:
+    return SETUP.fullmatch(notebook.cells[1].source)["install"]
+
+
+def test_nothing_is_installed_where_the_course_is(run_cell):
+    assert run_cell(install_lines(FIRST), hidden=False, online=True) == ("NoneType", "None", "", "")
+
+
+def test_the_course_is_installed_wherever_it_is_missing(run_cell):
+    error, _, _, asked = run_cell(install_lines(FIRST), hidden=True, online=True)
+    assert error == "NoneType" and asked == f"install -q git+https://github.com/{tool.address()}"
+
+
+def test_an_install_that_fails_stops_the_cell_and_says_what_to_do(run_cell):
+    error, words, printed, asked = run_cell(FIRST.cells[1].source, hidden=True, online=False)
+    assert error == "AssertionError" and words == "Not installed: no internet? (Kaggle: see Settings)"
+    assert "Could not resolve host" in printed and asked.startswith("install -q git+")
 
 
 # ---------------------------------------------------------------- the address of the repository

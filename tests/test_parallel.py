@@ -14,9 +14,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from vae_course import checkpoints, data, parallel, train, training
+from vae_course import checkpoints, data, training
 from vae_course.models import reference_vae
 from vae_course.objectives import negative_elbo
+from vae_course.training import __main__ as command_line
+from vae_course.training import parallel
+
+pytestmark = pytest.mark.slow
 
 WORKER = Path(__file__).with_name("parallel_worker.py")
 GREY = data.ImageSet(torch.full((40, 1, 28, 28), 100, dtype=torch.uint8), torch.arange(40) % 10)
@@ -114,8 +118,8 @@ def fixed_set(tmp_path_factory) -> Path:
 
 
 def command(out: Path, *more: str) -> list[str]:
-    return ["-m", "vae_course.train", "--data", "fixed", "--hidden-dim", "16", "--latent-dim", "2", "--batch-size", "2000",
-            "--device", "cpu", "--epochs", "6", "--out", str(out), *more]
+    return ["-m", "vae_course.training", "--data", "fixed", "--hidden-dim", "16", "--latent-dim", "2",
+            "--batch-size", "2000", "--device", "cpu", "--epochs", "6", "--out", str(out), *more]
 
 
 def test_one_process_of_two_is_killed(tmp_path, fixed_set, monkeypatch):
@@ -142,7 +146,7 @@ def test_one_process_of_two_is_killed(tmp_path, fixed_set, monkeypatch):
 
 def test_the_command_line_alone(tmp_path, fixed_set, monkeypatch, capsys):
     monkeypatch.setenv(data.DATA_FOLDER_VARIABLE, str(fixed_set))
-    train.main([*command(tmp_path)[2:], "--warm-up", "0.5"])
+    command_line.main([*command(tmp_path)[2:], "--warm-up", "0.5"])
     assert "test ELBO" in capsys.readouterr().out
     assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.pt", "weights.safetensors", "history.json"}
     rows = json.loads((tmp_path / "history.json").read_text())
@@ -159,9 +163,9 @@ def test_the_command_line_alone(tmp_path, fixed_set, monkeypatch, capsys):
 ])
 def test_the_command_line_says_what_is_wrong(tmp_path, fixed_set, monkeypatch, more, message):
     monkeypatch.setenv(data.DATA_FOLDER_VARIABLE, str(fixed_set))
-    monkeypatch.setattr(train, "DATA", {**train.DATA, "mnist": lambda device: data.ImageData("grey", GREY, GREY)})
+    monkeypatch.setitem(command_line.DATA, "mnist", lambda device: data.ImageData("grey", GREY, GREY))
     with pytest.raises(SystemExit, match=re.escape(message)):
-        train.main([*command(tmp_path)[2:], *more])
+        command_line.main([*command(tmp_path)[2:], *more])
 
 
 def test_a_batch_must_be_shared_evenly(monkeypatch):

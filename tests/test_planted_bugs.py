@@ -1,12 +1,20 @@
-"""Nine classic mistakes of a VAE, each planted in a copy of the package: the tests of the formulas must find every one."""
+"""Classic mistakes of a VAE, each planted in a copy of the package: the tests of the formulas must find every one.
+
+A copy needs a process of its own, which has imported no other copy. To import torch takes longer than the tests. So where a
+process may be forked, one imports torch, pytest and nothing of the course, and a fork of it runs the tests of each copy.
+"""
 
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = ["test_densities.py", "test_objectives.py"]
@@ -57,22 +65,102 @@ def plant(folder: Path, module: str, old: str, new: str) -> None:
     path.write_text(source.replace(old, new), encoding="utf-8")
 
 
-def run_tests(folder: Path) -> subprocess.CompletedProcess:
-    """pytest in a process of its own; one thread, since the tensors are tiny."""
-    environment = os.environ | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1", "PYTEST_ADDOPTS": ""}
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:nbval", *TESTS]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+class Outcome(NamedTuple):
+    """How pytest ended, and what it printed."""
+    status: int
+    printed: str
 
 
-def test_the_copy_as_it_is_passes(tmp_path):
+OPTIONS = ["-x", "-q", "-p", "no:cacheprovider", *TESTS]
+
+# Reads folders, a line each; answers each with the exit status of pytest in it, which writes to output.txt there.
+FORKING = """
+import gc, os, resource, sys
+
+import numpy, pytest, torch
+from torch.distributions import MultivariateNormal
+
+# The first broadcast and the first comparison import more of torch than `import torch` does.
+torch.testing.assert_close(MultivariateNormal(torch.zeros(2), torch.eye(2)).mean, torch.zeros(2))
+gc.freeze()  # a fork need not look through all that for rubbish
+
+
+def tests_of(folder, options):
+    with open(os.path.join(folder, "output.txt"), "w") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    resource.setrlimit(resource.RLIMIT_CPU, (300, 300))
+    os.chdir(folder)
+    sys.path[0] = folder
+    assert not [name for name in sys.modules if name.startswith("vae_course")], "the copy would not be imported"
+    return pytest.main(options)
+
+
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        try:
+            status = int(tests_of(line.rstrip(), sys.argv[1:]))
+        except BaseException as error:
+            print(f"ERROR: no tests were run: {error!r}")
+            status = 70
+        sys.stdout.flush()
+        os._exit(status)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+def environment(**more: str) -> dict[str, str]:
+    """One thread, since the tensors are tiny and a process with several must not be forked; no plugins, no other package."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {
+        "OMP_NUM_THREADS": "1", "PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | more
+
+
+@pytest.fixture(scope="module")
+def run_tests() -> Iterator[Callable[[Path], Outcome]]:
+    """Runs the tests of the copy in a folder."""
+    if not sys.platform.startswith("linux"):  # there is no fork on Windows, and none after an import of torch on macOS
+        yield run_in_a_new_process
+        return
+    with subprocess.Popen([sys.executable, "-c", FORKING, *OPTIONS], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True, env=environment()) as process:
+        yield lambda folder: run_in_a_fork(process, folder)
+        process.stdin.close()
+
+
+def run_in_a_new_process(folder: Path) -> Outcome:
+    done = subprocess.run([sys.executable, "-m", "pytest", *OPTIONS], cwd=folder, env=environment(PYTHONPATH=str(folder)),
+                          capture_output=True, text=True)
+    return Outcome(done.returncode, done.stdout + done.stderr)
+
+
+def run_in_a_fork(process: subprocess.Popen, folder: Path) -> Outcome:
+    print(folder, file=process.stdin, flush=True)
+    answer = process.stdout.readline()
+    assert answer, f"the process that forks has ended with status {process.wait()}"
+    return Outcome(int(answer), (folder / "output.txt").read_text(encoding="utf-8"))
+
+
+def test_the_copy_as_it_is_passes(run_tests, tmp_path):
     result = run_tests(copy_of_the_package(tmp_path))
-    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.status == 0, result.printed
 
 
 @pytest.mark.parametrize("mistake", BUGS)
-def test_a_planted_mistake_is_found(tmp_path, mistake):
+def test_a_planted_mistake_is_found(run_tests, tmp_path, mistake):
     folder = copy_of_the_package(tmp_path)
     plant(folder, *BUGS[mistake])
     result = run_tests(folder)
-    assert result.returncode == 1, result.stdout + result.stderr  # 1: a test failed; 2 and more: the run itself
-    assert "\nFAILED " in result.stdout and "ERROR" not in result.stdout
+    assert a_test_failed(result), result.printed
+
+
+def a_test_failed(result: Outcome) -> bool:
+    """Whether the tests ran, and one of them found the mistake."""
+    return result.status == 1 and "\nFAILED " in result.printed and "ERROR" not in result.printed
+
+
+def test_a_copy_that_cannot_be_imported_is_no_mistake_found(run_tests, tmp_path):
+    folder = copy_of_the_package(tmp_path)
+    plant(folder, "densities", "import torch\n", "import torch_that_is_not_there\n")
+    result = run_tests(folder)
+    assert result.status != 0 and "torch_that_is_not_there" in result.printed and not a_test_failed(result), result.printed

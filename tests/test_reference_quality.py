@@ -13,8 +13,10 @@ import torch
 from vae_course import data, evaluation
 from vae_course.models import reference_vae
 from vae_course.objectives import negative_elbo
-from vae_course.schedules import cosine, one_cycle
 from vae_course.training import fit
+from vae_course.training.schedules import cosine, one_cycle
+
+pytestmark = pytest.mark.slow
 
 N_SAMPLES = 500  # K of the importance-weighted estimate
 

@@ -1,6 +1,5 @@
-"""What must survive a stop: weights and checkpoints on the disk (a file is whole or not there), and the run in memory."""
+"""Files of weights and checkpoints: whole or not there, and read with a word about what does not fit."""
 
-import copy
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,8 +8,6 @@ import torch
 from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor, nn
-
-from vae_course import parallel, runtime
 
 
 class CheckpointError(ValueError):
@@ -90,78 +87,3 @@ def keep_previous(path: Path) -> None:
     """Rename the file of an earlier run to `*.previous`, so that a new run does not destroy it."""
     if path.exists():
         os.replace(path, path.with_name(path.name + ".previous"))
-
-
-# ---------------------------------------------------------------- the run of `training.fit`
-
-class History(list):
-    """One dict per finished epoch: "epoch", "seconds", "train_elbo", "validation_elbo", … in nats per example."""
-
-    def column(self, name: str) -> list[float]:
-        """One value per epoch, for a plot.
-
-        Raises:
-            KeyError: if nothing of that name was recorded; the message lists the names there are.
-        """
-        if self and name not in self[0]:
-            raise KeyError(f"history has no column {name!r}; it has {', '.join(self[0])}")
-        return [row[name] for row in self]
-
-
-class Run:
-    """What must survive a stop: model, optimizer, random state and history of the last finished epoch."""
-
-    def __init__(self, model, optimizer, settings: dict, path: str | os.PathLike | None, resume: bool):
-        self.model, self.optimizer, self.settings = model, optimizer, settings
-        self.device = next(model.parameters()).device
-        self.path = None if path is None else Path(path)
-        self.history, self.epochs_on_disk, self.previous_kept = History(), 0, False
-        if resume and self.path is None:
-            raise ValueError("resume=True needs the path of a checkpoint, got checkpoint=None")
-        if resume and self.path.exists():
-            self._resume(load_checkpoint(self.path))
-        self.last = self._snapshot(self.history)
-
-    def _snapshot(self, history: list[dict]) -> dict:
-        return {"model": copy.deepcopy(self.model.state_dict()), "settings": self.settings, "history": list(history),
-                "optimizer": copy.deepcopy(self.optimizer.state_dict()["state"]),
-                "random": runtime.random_state(self.device)}
-
-    def _restore(self, snapshot: dict) -> None:
-        self.model.load_state_dict(snapshot["model"])
-        own_groups = self.optimizer.state_dict()["param_groups"]
-        rate = self.optimizer.param_groups[0]["lr"]
-        self.optimizer.load_state_dict({"state": snapshot["optimizer"], "param_groups": own_groups})
-        self.optimizer.param_groups[0]["lr"] = rate  # load_state_dict replaced the tensor that the step writes to
-        self.history = History(snapshot["history"])
-
-    def _resume(self, checkpoint: dict) -> None:
-        check_same_architecture(self.model.state_dict(), checkpoint["model"], self.path)
-        changed = [f"{name} was {checkpoint['settings'].get(name)}, is now {value}"
-                   for name, value in self.settings.items() if checkpoint["settings"].get(name) != value]
-        if changed:
-            raise CheckpointError(f"{self.path} is of another run: {'; '.join(changed)}. Use the old settings, "
-                                              f"another file, or resume=False (the old file is kept)")
-        self._restore(checkpoint)
-        runtime.set_random_state(checkpoint["random"], self.device)
-        self.epochs_on_disk, self.previous_kept = len(self.history), True
-
-    def finish_epoch(self, row: dict) -> None:
-        """Add the epoch to the history, remember everything in memory, and write the checkpoint."""
-        self.last = self._snapshot([*self.history, row])
-        self.history = History(self.last["history"])
-        self._write()
-
-    def return_to_last_epoch(self) -> None:
-        """Put model and history back to the last finished epoch, and make sure that the checkpoint is the same."""
-        self._restore(self.last)
-        self._write()
-
-    def _write(self) -> None:
-        if self.path is None or parallel.rank() > 0 or self.epochs_on_disk == len(self.last["history"]):
-            return
-        if not self.previous_kept:  # only once: an interrupted write is repeated, and must not move this run's file away
-            keep_previous(self.path)
-            self.previous_kept = True
-        save_checkpoint(self.last, self.path)
-        self.epochs_on_disk = len(self.last["history"])

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vae_course.densities import kl_between_normals, normal_log_density
+from vae_course import runtime
+from vae_course.densities import reparameterize
 from vae_course.models import VAE, GaussianEncoder, mlp, start_at_mean_image
 
 WHOLE_NUMBERS = (torch.int64, torch.int32, torch.int16, torch.uint8)
@@ -15,7 +16,7 @@ WHOLE_NUMBERS = (torch.int64, torch.int32, torch.int16, torch.uint8)
 class OneHot(nn.Module):
     """Labels to one-hot vectors: (B,) whole numbers from 0 to num_classes − 1, to (B, num_classes) float32.
 
-    The buffer `seen` (num_classes,) remembers which classes came by in training.
+    The buffer `seen` (num_classes,) holds the classes that a model was trained on; `note` sets it, never a forward pass.
 
     Raises:
         TypeError: if the labels are not whole numbers.
@@ -32,19 +33,23 @@ class OneHot(nn.Module):
     def forward(self, labels: Tensor) -> Tensor:
         self.check(labels)
         one_hot = labels.unsqueeze(1) == torch.arange(self.num_classes, device=labels.device)   # (B, 1) == (C,)
-        if self.training and torch.is_grad_enabled():
-            self.seen |= one_hot.any(0)
         return one_hot.float()
 
+    def note(self, labels: Tensor) -> None:
+        """Add the classes of these labels (N,) to those that the model was trained on; all their values are checked."""
+        with runtime.checking_values():
+            self.check(labels)
+        self.seen[labels.long().unique()] = True
+
     def check(self, labels: Tensor) -> None:
-        """Raise TypeError or ValueError unless these are classes, one for each example."""
+        """Raise TypeError or ValueError unless these are classes, one for each example. Values as `runtime.may_be_read`."""
         if not isinstance(labels, Tensor) or labels.dtype not in WHOLE_NUMBERS:
             kind = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
             raise TypeError(f"labels must be a tensor of whole numbers (int64), got {kind}")
         if labels.ndim != 1:
             raise ValueError(f"labels must have shape (B,), one class for each example, got {tuple(labels.shape)}")
-        if torch.compiler.is_compiling() or (labels.is_cuda and torch.cuda.is_current_stream_capturing()):
-            return  # a value cannot be read while the step is recorded; the eager steps before it were checked
+        if not runtime.may_be_read(labels):
+            return
         low, high = (labels.min().item(), labels.max().item()) if len(labels) else (0, 0)
         if low < 0 or high >= self.num_classes:
             raise ValueError(f"labels must lie from 0 to {self.num_classes - 1} (num_classes = {self.num_classes}), "
@@ -52,7 +57,8 @@ class OneHot(nn.Module):
 
     def check_seen(self, labels: Tensor) -> None:
         """Raise ValueError if the model was trained, but never on one of these classes."""
-        self.check(labels)
+        with runtime.checking_values():
+            self.check(labels)
         unseen = labels[~self.seen[labels.long()]]
         if self.seen.any() and len(unseen):
             raise ValueError(f"labels ask for class {unseen[0].item()}, which never came up in training: num_classes is "
@@ -134,7 +140,7 @@ class CVAE(VAE):
         return self.decoder(z, self._condition(y, z=z)).float()
 
     def prior_parameters(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """mean and logvar of p(z|y), (B, Z) each."""
+        """mean and logvar of p(z|y), (B, Z) each: the one place that states the prior."""
         c = self._condition(y)
         if self.prior is None:
             zeros = c.new_zeros(len(c), self.latent_dim)
@@ -142,21 +148,28 @@ class CVAE(VAE):
         mean, logvar = self.prior(c)
         return mean.float(), logvar.float()
 
-    def kl(self, mu: Tensor, logvar: Tensor, y: Tensor) -> Tensor:
-        """KL(q(z|x, y) || p(z|y)): (B,) nats."""
-        return kl_between_normals(mu, logvar, *self.prior_parameters(y))
+    def has_standard_prior(self) -> bool:
+        """Whether the prior is N(0, I) whatever y is."""
+        return self.prior is None and type(self).prior_parameters is CVAE.prior_parameters
 
-    def log_prior(self, z: Tensor, y: Tensor) -> Tensor:
-        """log p(z|y): (B, Z) to (B,) nats."""
-        return normal_log_density(z, *self.prior_parameters(y))
+    def note_training_data(self, x: Tensor, *condition: Tensor) -> None:
+        """Remember which classes the model is trained on, so that `generate` can refuse others.
+
+        `training.fit` calls this with its training data before the first step; a loop of your own may do the same.
+
+        Args:
+            x: (N, *input_shape) images.
+            condition: the labels (N,), where the condition is `OneHot`; anything else is passed over.
+        """
+        if condition and isinstance(self.condition, OneHot):
+            self.condition.note(condition[0])
 
     @torch.no_grad()
     def sample_prior(self, y: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """One draw z ~ p(z|y) for each condition: (B, Z). The generator is on the CPU."""
         y = self._on_device(y)
-        mean, logvar = self.prior_parameters(y)
-        eps = torch.randn(mean.shape, generator=generator)  # drawn on the CPU: the same digits on every device
-        return mean + torch.exp(0.5 * logvar) * eps.to(mean.device)
+        mean, logvar = (part.cpu() for part in self.prior_parameters(y))
+        return reparameterize(mean, logvar, generator).to(y.device)  # drawn on the CPU: the same digits on every device
 
     @torch.no_grad()
     def generate(self, y: Tensor, generator: torch.Generator | None = None) -> Tensor:

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from vae_course import runtime
+
 LOG_2PI = math.log(2 * math.pi)
 
 
@@ -28,10 +30,13 @@ def check_same_shape(**tensors: Tensor) -> None:
 
 
 def check_unit_interval(**tensors: Tensor) -> None:
-    """Raise ValueError, naming the argument, if a value lies outside [0, 1] or is NaN."""
+    """Raise ValueError, naming the argument, if a value lies outside [0, 1] or is NaN.
+
+    On a GPU only inside `runtime.checking_values`, as `training.fit` has it for the first batch: reading makes it wait.
+    """
     for name, x in tensors.items():
-        if torch.compiler.is_compiling() or (x.is_cuda and torch.cuda.is_current_stream_capturing()):
-            return  # a value cannot be read while the step is recorded; the eager steps before it were checked
+        if not runtime.may_be_read(x):
+            continue
         low, high = x.min().item(), x.max().item()
         if not (low >= 0 and high <= 1):
             hint = "; these look like 0–255 pixels: divide by 255 (data.grey does)" if high > 2 else ""

@@ -82,7 +82,8 @@ def test_elbo(model, images: Tensor, *condition: Tensor, prepare: Callable[[Tens
     generator = torch.Generator(images.device).manual_seed(seed)
     recon, kl = [], []
     for block in _blocks(model, images, condition, prepare, seed):
-        terms = elbo_terms(model, *block, generator=generator)
+        with runtime.checking_values(everywhere=not recon):         # of the first block: reading makes a GPU wait
+            terms = elbo_terms(model, *block, generator=generator)
         recon.append(terms.recon)
         kl.append(terms.kl)
     recon, kl = torch.cat(recon), torch.cat(kl)
@@ -127,7 +128,9 @@ def log_px(model, images: Tensor, *condition: Tensor, n_samples: int, prepare: C
     values, errors = [], []
     for block in _blocks(model, images, condition, prepare, seed):
         for x, *c in zip(*(tensor.split(batch) for tensor in block)):
-            log_w = torch.cat([log_weights(model, x, *c, n_samples=k, generator=generator) for k in sizes]).cpu().double()
+            with runtime.checking_values(everywhere=not values):    # of the first block: reading makes a GPU wait
+                log_w = torch.cat([log_weights(model, x, *c, n_samples=k, generator=generator) for k in sizes])
+            log_w = log_w.cpu().double()
             values.append(importance_weighted_bound(log_w))         # (K, B) to (B,)
             shares = torch.softmax(log_w, 0)                        # w_k / Σ w, so that Σ shares² = 1/(effective K)
             errors.append(((shares ** 2).sum(0) - 1 / n_samples).clamp(min=0).sqrt())   # sd(w) / (mean(w)·√K)
@@ -187,13 +190,21 @@ def kl_per_latent(model, images: Tensor, *condition: Tensor, prepare: Callable[[
     """The rate of each latent dimension, averaged over the images: (Z,) nats, whose sum is the rate.
 
     Args:
-        model, images, condition, prepare: as `test_elbo`; q(z|x) and the prior are Gaussians of independent dimensions.
+        model, images, condition, prepare: as `test_elbo`; q(z|x) and the prior are Gaussians of independent dimensions, and
+            `prior_parameters(*condition)` gives mean and logvar of the prior, (Z,) or (B, Z), as that of `models.VAE`.
+
+    Raises:
+        ValueError: if the model's own `kl` is not the one to that prior.
     """
     total = torch.zeros(model.latent_dim, device=images.device)
     for x, *c in _blocks(model, images, condition, prepare, seed=0):
         mu, logvar = model.encode(x, *c)
-        prior = model.prior_parameters(*c) if c else (torch.zeros_like(mu), torch.zeros_like(mu))
-        total += kl_between_normals(*(part.unsqueeze(-1) for part in (mu, logvar, *prior))).sum(0)
+        prior = (part.expand_as(mu) for part in model.prior_parameters(*c))
+        kl = kl_between_normals(*(part.unsqueeze(-1) for part in (mu, logvar, *prior)))     # (B, Z)
+        if not torch.allclose(kl.sum(1), model.kl(mu, logvar, *c), rtol=1e-3, atol=1e-3, equal_nan=True):
+            raise ValueError("the model's kl must be the KL to the Gaussian of its prior_parameters: a model with another "
+                             "prior overrides prior_parameters alone, and kl and log_prior follow")
+        total += kl.sum(0)
     return total / len(images)
 
 

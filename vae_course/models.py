@@ -13,7 +13,9 @@ from vae_course.densities import (
     check_unit_interval,
     continuous_bernoulli_log_likelihood,
     gaussian_log_likelihood,
+    kl_between_normals,
     kl_to_standard_normal,
+    normal_log_density,
     reparameterize,
     standard_normal_log_density,
 )
@@ -114,7 +116,7 @@ class GaussianLikelihood(nn.Module):
 # ---------------------------------------------------------------- the model
 
 class VAE(nn.Module):
-    """A variational autoencoder with the prior p(z) = N(0, I).
+    """A variational autoencoder with the prior p(z) = N(0, I), or another Gaussian: see `prior_parameters`.
 
     Args:
         encoder: x (B, *input_shape) → (mu, logvar), (B, Z) each; needs an attribute `latent_dim`.
@@ -150,19 +152,38 @@ class VAE(nn.Module):
         mu, logvar = self.encode(x, *condition)
         return self.decode(reparameterize(mu, logvar), *condition), mu, logvar
 
-    def kl(self, mu: Tensor, logvar: Tensor) -> Tensor:
-        """KL(q(z|x) || p(z)): (B,) nats."""
-        return kl_to_standard_normal(mu, logvar)
+    def prior_parameters(self) -> tuple[Tensor, Tensor]:
+        """mean and logvar of p(z), (Z,) each. For another Gaussian prior override this alone: all else follows from it."""
+        zeros = torch.zeros(self.latent_dim, device=next(self.parameters()).device)
+        return zeros, zeros
 
-    def log_prior(self, z: Tensor) -> Tensor:
+    def has_standard_prior(self) -> bool:
+        """Whether the prior is N(0, I) by construction, so that shorter formulas with the same digits may be used."""
+        return type(self).prior_parameters is VAE.prior_parameters
+
+    def kl(self, mu: Tensor, logvar: Tensor, *condition: Tensor) -> Tensor:
+        """KL(q(z|x) || p(z)): (B,) nats."""
+        if self.has_standard_prior():
+            return kl_to_standard_normal(mu, logvar)
+        return kl_between_normals(mu, logvar, *(part.expand_as(mu) for part in self.prior_parameters(*condition)))
+
+    def log_prior(self, z: Tensor, *condition: Tensor) -> Tensor:
         """log p(z): (B, Z) to (B,) nats."""
-        return standard_normal_log_density(z)
+        if self.has_standard_prior():
+            return standard_normal_log_density(z)
+        return normal_log_density(z, *self.prior_parameters(*condition))
+
+    @torch.no_grad()
+    def sample_prior(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """n draws z ~ p(z): (n, Z). The generator is on the CPU."""
+        mean, logvar = (part.cpu().expand(n, -1) for part in self.prior_parameters())
+        z = reparameterize(mean, logvar, generator)  # drawn on the CPU: the same digits on every device
+        return z.to(next(self.parameters()).device)
 
     @torch.no_grad()
     def generate(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Decoder means (n, *input_shape) of n draws z ~ p(z). No image is encoded. The generator is on the CPU."""
-        z = torch.randn(n, self.latent_dim, generator=generator)  # drawn on the CPU: the same digits on every device
-        return self.likelihood.mean(self.decode(z.to(next(self.parameters()).device)))
+        return self.likelihood.mean(self.decode(self.sample_prior(n, generator)))
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor, *condition: Tensor) -> Tensor:

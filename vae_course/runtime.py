@@ -5,11 +5,13 @@ import platform
 import random
 import time
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 
 import numpy as np
 import torch
 
 DEVICES = ("cuda", "mps", "cpu")  # in the order of preference
+_CHECKING_EVERYWHERE = ContextVar("checking_everywhere", default=False)
 
 
 def available_devices() -> list[str]:
@@ -98,6 +100,29 @@ def seeded(seed: int, device: torch.device | str):
         yield
     finally:
         set_random_state(before, device)
+
+
+def may_be_read(tensor: torch.Tensor) -> bool:
+    """Whether a check may look at the values of this tensor: on a CPU always, on a GPU only inside `checking_values`.
+
+    So values are checked where data enter (`training.fit`, `evaluation`), and shapes always.
+    """
+    return not torch.compiler.is_compiling() and (_CHECKING_EVERYWHERE.get() or not waits_when_read(tensor))
+
+
+def waits_when_read(tensor: torch.Tensor) -> bool:
+    """Whether reading a number makes everything wait until the device has computed it: so it is on a GPU."""
+    return tensor.device.type != "cpu"
+
+
+@contextmanager
+def checking_values(everywhere: bool = True):
+    """Inside the block `may_be_read` says yes on a GPU too, if `everywhere`: for the first batch of many."""
+    before = _CHECKING_EVERYWHERE.set(everywhere)
+    try:
+        yield
+    finally:
+        _CHECKING_EVERYWHERE.reset(before)
 
 
 def device_name(device: torch.device | str) -> str:

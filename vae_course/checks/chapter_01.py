@@ -1,11 +1,9 @@
 """Checks of the exercises of notebook 01."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
-from vae_course.checks.verdict import Verdict, compare
+from vae_course.checks.check import But, Check
 
 
 def _mixture(n_classes: int, n_pixels: int, seed: int, n_pictures: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
@@ -22,138 +20,124 @@ def _by_class(x: Tensor, lam: Tensor) -> Tensor:
     return x @ lam.log().T + (1 - x) @ torch.log1p(-lam).T
 
 
-def check_class_posterior(class_posterior: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Verdict:
-    """class_posterior(x, weights, lam) → (Z,) p(z|x) of one picture under a Bernoulli mixture (notebook 01)."""
-    def pixels(x, lam):
-        return torch.where(x == 1, lam, 1 - lam)
-
-    def share(joint):
-        return joint / joint.sum()
-
-    return compare(
-        class_posterior, lambda x, weights, lam: share(weights * pixels(x, lam).prod(1)),
-        [_mixture(3, 4, seed=1), _mixture(2, 5, seed=2)],
-        {
-            "That is the joint p(x, z): divide it by its sum over z, which is p(x).":
-                lambda x, weights, lam: weights * pixels(x, lam).prod(1),
-            "The prior is missing: multiply by weights before you divide by the sum.":
-                lambda x, weights, lam: share(pixels(x, lam).prod(1)),
-            "That is the likelihood p(x|z): multiply by weights, then divide by the sum over z.":
-                lambda x, weights, lam: pixels(x, lam).prod(1),
-            "That is the prior: the picture was not used.": lambda x, weights, lam: weights,
-            "The black pixels are missing: a black pixel has the probability 1 − lam.":
-                lambda x, weights, lam: share(weights * (lam ** x).prod(1)),
-            "Black and white are swapped: lam is the probability of white, x = 1.":
-                lambda x, weights, lam: share(weights * pixels(1 - x, lam).prod(1)),
-            "The pixels were added: independent given z, their probabilities multiply.":
-                lambda x, weights, lam: share(weights * pixels(x, lam).sum(1)),
-            "One number is p(x): return a probability for each class.":
-                lambda x, weights, lam: (weights * pixels(x, lam).prod(1)).sum(),
-        },
-        "weights times the product over the pixels, divided by the sum over the classes.",
-        otherwise="Compute p(x|z) for each class as a product over the pixels, times weights, then divide by the sum.")
+def _pixels(x, lam):
+    return torch.where(x == 1, lam, 1 - lam)
 
 
-def check_posterior_of_several(posterior_of_several: Callable[[Tensor, float, float, float], tuple]) -> Verdict:
-    """posterior_of_several(x, w, m, sigma) → mean and variance of p(z|x_1, …, x_n), two numbers (notebook 01)."""
-    def answer(x, w, m, sigma, prior=1.0, each=None):
-        precision = prior + len(x) * (w ** 2 / sigma ** 2 if each is None else each)
-        return w * (x - m).sum() / sigma ** 2 / precision, torch.as_tensor(1 / precision)
-
-    def right(x, w, m, sigma):
-        return answer(x, w, m, sigma)
-
-    def single(x, w, m, sigma):
-        total = w ** 2 + sigma ** 2
-        return w * (x.mean() - m) / total, torch.as_tensor(sigma ** 2 / total)
-
-    return compare(
-        posterior_of_several, right,
-        [(torch.tensor([1.0, 2.5, 0.7]), 1.5, 0.5, 0.8), (torch.tensor([-1.2, 0.4]), -0.7, 0.3, 1.3),
-         (torch.tensor([2.0]), 0.9, -0.4, 0.6)],
-        {
-            "That is the formula for one measurement, with the mean of x put in: n measurements say more than one.": single,
-            "The prior is missing: it adds 1 to the precision.": lambda *args: answer(*args, prior=0.0),
-            "The second number is the precision: return the variance, one over it.":
-                lambda *args: (right(*args)[0], 1 / right(*args)[1]),
-            "The second number is the standard deviation: return the variance.":
-                lambda *args: (right(*args)[0], right(*args)[1] ** 0.5),
-            "The offset m is missing: it is x − m that tells about z.": lambda x, w, m, sigma: right(x, w, 0.0, sigma),
-            "sigma was taken for a variance: the noise has the variance sigma².":
-                lambda x, w, m, sigma: right(x, w, m, sigma ** 0.5),
-            "Each measurement adds w²/σ² to the precision, not w/σ².":
-                lambda x, w, m, sigma: answer(x, w, m, sigma, each=w / sigma ** 2),
-            "Each measurement adds w²/σ² to the precision, not 1/σ².":
-                lambda x, w, m, sigma: answer(x, w, m, sigma, each=1 / sigma ** 2),
-            "The mean of x was taken where its sum belongs: the measurements add up.":
-                lambda x, w, m, sigma: (right(x, w, m, sigma)[0] / len(x), right(x, w, m, sigma)[1]),
-            "The factor w of the mean is missing: the exponent holds w·z·(x − m)/σ².":
-                lambda x, w, m, sigma: (right(x, w, m, sigma)[0] / w, right(x, w, m, sigma)[1]),
-        },
-        "precision 1 + n·w²/σ², and the mean w·Σ(x − m)/σ² over it.",
-        otherwise="The precision is 1 + n·w²/σ²; the mean is w·Σ(x − m)/σ² divided by it.")
+def _share(joint):
+    return joint / joint.sum()
 
 
-def check_effective_sample_size(effective_sample_size: Callable[[Tensor], Tensor]) -> Verdict:
-    """effective_sample_size(log_w), log-weights (K, B), → (B,) numbers between 1 and K (notebook 01)."""
-    def right(log_w):
-        return 1 / (torch.softmax(log_w, 0) ** 2).sum(0)
-
-    def case(n_draws: int, n_points: int, seed: int, shift: float = 0.0) -> tuple[Tensor]:
-        generator = torch.Generator().manual_seed(seed)
-        return (1.5 * torch.randn(n_draws, n_points, generator=generator) + shift,)
-
-    return compare(
-        effective_sample_size, right, [case(7, 3, 1), case(4, 5, 2), case(9, 3, 3, -1000.0), case(6, 2, 4, 800.0)],
-        {
-            "The formula wants the weights: take the exponential of log_w first.":
-                lambda log_w: log_w.sum(0) ** 2 / (log_w ** 2).sum(0),
-            "Upside down: the square of the sum is above, the sum of the squares below.": lambda log_w: 1 / right(log_w),
-            "That is the share ESS/K: take sums, not means.": lambda log_w: right(log_w) / len(log_w),
-            "That is K·ESS: take sums both above and below, not a mean below.": lambda log_w: right(log_w) * len(log_w),
-            "The square is on the wrong side: square the sum above, and the weights below.":
-                lambda log_w: log_w.exp().sum(0) / (log_w.exp() ** 2).sum(0),
-            "That is K: it counts all draws, however small their weight.":
-                lambda log_w: torch.full_like(log_w[0], len(log_w)),
-            "You summed over the columns: the draws are the first axis, so sum over axis 0.":
-                lambda log_w: 1 / (torch.softmax(log_w, 1) ** 2).sum(1),
-            "The columns were put together: one value for each column is asked for.":
-                lambda log_w: 1 / (torch.softmax(log_w.flatten(), 0) ** 2).sum(),
-            "That is the sum of the weights, the largest being 1: square it, and divide by the sum of the squares.":
-                lambda log_w: (log_w - log_w.max(0).values).exp().sum(0),
-        },
-        "the square of the sum over the sum of the squares, without overflow.",
-        otherwise="Subtract the largest log-weight of each column before the exponential: the ESS does not change.")
+check_class_posterior = Check(
+    "class_posterior(x, weights, lam) → (Z,) p(z|x) of one picture under a Bernoulli mixture (notebook 01).",
+    lambda x, weights, lam: _share(weights * _pixels(x, lam).prod(1)), [_mixture(3, 4, seed=1), _mixture(2, 5, seed=2)], {
+        "That is the joint p(x, z): divide it by its sum over z, which is p(x).":
+            lambda x, weights, lam: weights * _pixels(x, lam).prod(1),
+        "The prior is missing: multiply by weights before you divide by the sum.":
+            lambda x, weights, lam: _share(_pixels(x, lam).prod(1)),
+        "That is the likelihood p(x|z): multiply by weights, then divide by the sum over z.":
+            lambda x, weights, lam: _pixels(x, lam).prod(1),
+        "That is the prior: the picture was not used.": lambda x, weights, lam: weights,
+        "The black pixels are missing: a black pixel has the probability 1 − lam.":
+            lambda x, weights, lam: _share(weights * (lam ** x).prod(1)),
+        "Black and white are swapped: lam is the probability of white, x = 1.":
+            lambda x, weights, lam: _share(weights * _pixels(1 - x, lam).prod(1)),
+        "The pixels were added: independent given z, their probabilities multiply.":
+            lambda x, weights, lam: _share(weights * _pixels(x, lam).sum(1)),
+        "One number is p(x): return a probability for each class.":
+            lambda x, weights, lam: (weights * _pixels(x, lam).prod(1)).sum(),
+    }, "weights times the product over the pixels, divided by the sum over the classes.",
+    otherwise="Compute p(x|z) for each class as a product over the pixels, times weights, then divide by the sum.")
 
 
-def check_mixture_log_px(mixture_log_px: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Verdict:
-    """mixture_log_px(x, weights, lam), pictures (B, D), → (B,) nats under a Bernoulli mixture (notebook 01)."""
-    def right(x, weights, lam):
-        return torch.logsumexp(weights.log() + _by_class(x, lam), 1)
+def _several(x, w, m, sigma, prior=1.0, each=None):
+    precision = prior + len(x) * (w ** 2 / sigma ** 2 if each is None else each)
+    return w * (x - m).sum() / sigma ** 2 / precision, torch.as_tensor(1 / precision)
 
-    return compare(
-        mixture_log_px, right,
-        [_mixture(3, 5, 5, n_pictures=4), _mixture(4, 6, 6, n_pictures=2), _mixture(3, 784, 7, n_pictures=5)],
-        {
-            "Here is the mean of log p(x|z): the logarithm comes after the sum over the classes.":
-                lambda x, weights, lam: _by_class(x, lam) @ weights,
-            "The prior is missing: add log(weights) before the logsumexp.":
-                lambda x, weights, lam: torch.logsumexp(_by_class(x, lam), 1),
-            "The weights were added, not their logarithms: log(weights·p) = log(weights) + log p.":
-                lambda x, weights, lam: torch.logsumexp(weights + _by_class(x, lam), 1),
-            "Only the best class was kept: all classes contribute to p(x).":
-                lambda x, weights, lam: (weights.log() + _by_class(x, lam)).max(1).values,
-            "The black pixels are missing: add (1 − x)·log(1 − lam).":
-                lambda x, weights, lam: torch.logsumexp(weights.log() + x @ lam.log().T, 1),
-            "You averaged over the pixels: log-probabilities of independent pixels add up.":
-                lambda x, weights, lam: torch.logsumexp(weights.log() + _by_class(x, lam) / x.shape[1], 1),
-            "That is p(x) itself: return its logarithm.": lambda *args: right(*args).exp(),
-            "The sign: this is −log p(x).": lambda *args: -right(*args),
-            "The pixel probabilities were mixed first: that makes the pixels independent. Mix whole pictures.":
-                lambda x, weights, lam: _by_class(x, (weights @ lam)[None])[:, 0],
-            "You added up the batch: one value for each picture.": lambda *args: right(*args).sum(),
-            "You averaged over the batch: one value for each picture.": lambda *args: right(*args).mean(),
-        },
-        "the logsumexp over the classes of log(weights) plus the sum over the pixels.",
-        otherwise="Sum log-probabilities over the pixels, add log(weights), then torch.logsumexp over the classes: products "
-                  "of 784 probabilities underflow to 0.")
+
+def _single(x, w, m, sigma):
+    total = w ** 2 + sigma ** 2
+    return w * (x.mean() - m) / total, torch.as_tensor(sigma ** 2 / total)
+
+
+check_posterior_of_several = Check(
+    "posterior_of_several(x, w, m, sigma) → mean and variance of p(z|x_1, …, x_n), two numbers (notebook 01).",
+    lambda x, w, m, sigma: _several(x, w, m, sigma),
+    [(torch.tensor([1.0, 2.5, 0.7]), 1.5, 0.5, 0.8), (torch.tensor([-1.2, 0.4]), -0.7, 0.3, 1.3),
+     (torch.tensor([2.0]), 0.9, -0.4, 0.6)], {
+        "That is the formula for one measurement, with the mean of x put in: n measurements say more than one.": _single,
+        "The prior is missing: it adds 1 to the precision.": lambda *args: _several(*args, prior=0.0),
+        "The second number is the precision: return the variance, one over it.":
+            But(lambda mean, variance: (mean, 1 / variance)),
+        "The second number is the standard deviation: return the variance.":
+            But(lambda mean, variance: (mean, variance ** 0.5)),
+        "The offset m is missing: it is x − m that tells about z.": lambda x, w, m, sigma: _several(x, w, 0.0, sigma),
+        "sigma was taken for a variance: the noise has the variance sigma².":
+            lambda x, w, m, sigma: _several(x, w, m, sigma ** 0.5),
+        "Each measurement adds w²/σ² to the precision, not w/σ².":
+            lambda x, w, m, sigma: _several(x, w, m, sigma, each=w / sigma ** 2),
+        "Each measurement adds w²/σ² to the precision, not 1/σ².":
+            lambda x, w, m, sigma: _several(x, w, m, sigma, each=1 / sigma ** 2),
+        "The mean of x was taken where its sum belongs: the measurements add up.":
+            lambda x, *rest: (_several(x, *rest)[0] / len(x), _several(x, *rest)[1]),
+        "The factor w of the mean is missing: the exponent holds w·z·(x − m)/σ².":
+            lambda x, w, *rest: (_several(x, w, *rest)[0] / w, _several(x, w, *rest)[1]),
+    }, "precision 1 + n·w²/σ², and the mean w·Σ(x − m)/σ² over it.",
+    otherwise="The precision is 1 + n·w²/σ²; the mean is w·Σ(x − m)/σ² divided by it.")
+
+
+def _log_weights(n_draws: int, n_points: int, seed: int, shift: float = 0.0) -> tuple[Tensor]:
+    return (1.5 * torch.randn(n_draws, n_points, generator=torch.Generator().manual_seed(seed)) + shift,)
+
+
+def _sample_size(log_w, axis=0):
+    return 1 / (torch.softmax(log_w, axis) ** 2).sum(axis)
+
+
+check_effective_sample_size = Check(
+    "effective_sample_size(log_w), log-weights (K, B), → (B,) numbers between 1 and K (notebook 01).",
+    lambda log_w: _sample_size(log_w),
+    [_log_weights(7, 3, 1), _log_weights(4, 5, 2), _log_weights(9, 3, 3, -1000.0), _log_weights(6, 2, 4, 800.0)], {
+        "The formula wants the weights: take the exponential of log_w first.":
+            lambda log_w: log_w.sum(0) ** 2 / (log_w ** 2).sum(0),
+        "Upside down: the square of the sum is above, the sum of the squares below.": But(lambda size: 1 / size),
+        "That is the share ESS/K: take sums, not means.": lambda log_w: _sample_size(log_w) / len(log_w),
+        "That is K·ESS: take sums both above and below, not a mean below.": lambda log_w: _sample_size(log_w) * len(log_w),
+        "The square is on the wrong side: square the sum above, and the weights below.":
+            lambda log_w: log_w.exp().sum(0) / (log_w.exp() ** 2).sum(0),
+        "That is K: it counts all draws, however small their weight.":
+            lambda log_w: torch.full_like(log_w[0], len(log_w)),
+        "You summed over the columns: the draws are the first axis, so sum over axis 0.":
+            lambda log_w: _sample_size(log_w, 1),
+        "The columns were put together: one value for each column is asked for.":
+            lambda log_w: _sample_size(log_w.flatten()),
+        "That is the sum of the weights, the largest being 1: square it, and divide by the sum of the squares.":
+            lambda log_w: (log_w - log_w.max(0).values).exp().sum(0),
+    }, "the square of the sum over the sum of the squares, without overflow.",
+    otherwise="Subtract the largest log-weight of each column before the exponential: the ESS does not change.")
+
+check_mixture_log_px = Check(
+    "mixture_log_px(x, weights, lam), pictures (B, D), → (B,) nats under a Bernoulli mixture (notebook 01).",
+    lambda x, weights, lam: torch.logsumexp(weights.log() + _by_class(x, lam), 1),
+    [_mixture(3, 5, 5, n_pictures=4), _mixture(4, 6, 6, n_pictures=2), _mixture(3, 784, 7, n_pictures=5)], {
+        "Here is the mean of log p(x|z): the logarithm comes after the sum over the classes.":
+            lambda x, weights, lam: _by_class(x, lam) @ weights,
+        "The prior is missing: add log(weights) before the logsumexp.":
+            lambda x, weights, lam: torch.logsumexp(_by_class(x, lam), 1),
+        "The weights were added, not their logarithms: log(weights·p) = log(weights) + log p.":
+            lambda x, weights, lam: torch.logsumexp(weights + _by_class(x, lam), 1),
+        "Only the best class was kept: all classes contribute to p(x).":
+            lambda x, weights, lam: (weights.log() + _by_class(x, lam)).max(1).values,
+        "The black pixels are missing: add (1 − x)·log(1 − lam).":
+            lambda x, weights, lam: torch.logsumexp(weights.log() + x @ lam.log().T, 1),
+        "You averaged over the pixels: log-probabilities of independent pixels add up.":
+            lambda x, weights, lam: torch.logsumexp(weights.log() + _by_class(x, lam) / x.shape[1], 1),
+        "That is p(x) itself: return its logarithm.": But(torch.exp),
+        "The sign: this is −log p(x).": But(torch.neg),
+        "The pixel probabilities were mixed first: that makes the pixels independent. Mix whole pictures.":
+            lambda x, weights, lam: _by_class(x, (weights @ lam)[None])[:, 0],
+        "You added up the batch: one value for each picture.": But(torch.sum),
+        "You averaged over the batch: one value for each picture.": But(torch.mean),
+    }, "the logsumexp over the classes of log(weights) plus the sum over the pixels.",
+    otherwise="Sum log-probabilities over the pixels, add log(weights), then torch.logsumexp over the classes: products "
+              "of 784 probabilities underflow to 0.")

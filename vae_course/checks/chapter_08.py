@@ -1,160 +1,213 @@
 """Checks of the exercises of notebook 08."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from vae_course.checks.verdict import Verdict, Wrong, close, name_mistake, verdict
+from vae_course.checks.check import But, Check, Inspection, close
 from vae_course.densities import bernoulli_log_likelihood, kl_to_standard_normal
+from vae_course.models import VAE, GaussianEncoder, mlp
 
 
-def check_forward(forward: Callable[[Callable, Callable, Tensor], tuple[Tensor, Tensor, Tensor]]) -> Verdict:
-    """forward(encode, decode, x) → recon_logits, mu, logvar, with z reparameterized (notebook 08)."""
-    def check() -> str:
-        mu = torch.tensor([0.5, -2.0, 1.0]).expand(5000, 3).clone().requires_grad_()
-        logvar = torch.tensor([-2.0, 1.0, 0.5]).expand(5000, 3).clone().requires_grad_()
-        answer = forward(lambda x: (mu, logvar), lambda z: 10 * z, torch.zeros(5000, 1, 28, 28))
-        if not isinstance(answer, (tuple, list)) or len(answer) != 3:
-            raise Wrong("Return three things: recon_logits, mu, logvar.")
-        logits, got_mu, got_logvar = answer
-        if not (close(got_mu, mu) and close(got_logvar, logvar)):
-            raise Wrong("The second and third value must be mu and logvar, as encode returned them.")
-        if logits.min() >= 0 and logits.max() <= 1:
-            raise Wrong("These look like probabilities: return the logits; the loss applies the sigmoid.")
-        z = logits / 10
-        mean, spread, sigma = z.mean(0), z.std(0), torch.exp(0.5 * logvar[0])
-        if spread.max() < 1e-6:
-            raise Wrong("z has no noise: decoding mu alone is a plain autoencoder. Add sigma·eps." if close(mean, mu[0])
-                         else "All examples share one eps: draw it in the shape of mu, torch.randn_like(mu).")
-        for hint, wrong in {
-            "The spread of z is exp(logvar), the variance: logvar is log σ², so σ = exp(logvar / 2).": torch.exp(logvar[0]),
-            "The spread of z is logvar itself: take σ = exp(logvar / 2).": logvar[0].abs(),
-            "The spread of z is 1: multiply eps by σ = exp(logvar / 2).": torch.ones(3),
-            "eps seems uniform (torch.rand): it must be N(0, 1), torch.randn_like(mu).": sigma / math.sqrt(12),
-        }.items():
-            if close(spread, wrong, 0.06) and not close(spread, sigma, 0.06):
-                raise Wrong(hint)
-        if not (close(mean, mu[0], 0.1) and close(spread, sigma, 0.06)):
-            raise Wrong(f"z has mean {mean.tolist()} and standard deviation {spread.tolist()}; they should be mu and "
-                         f"exp(logvar / 2), which are {mu[0].tolist()} and {sigma.tolist()}.")
-        if (torch.corrcoef(z.T) - torch.eye(3)).abs().max() > 0.1:
-            raise Wrong("The latents share one eps: draw it in the shape of mu, torch.randn_like(mu).")
-        if logits.requires_grad:
-            logits.sum().backward()
-        if mu.grad is None or logvar.grad is None:
-            raise Wrong("No gradient reaches mu and logvar: do not detach them, and do not use torch.no_grad().")
-        return "Right: z = mu + exp(logvar / 2)·eps, with gradients to both."
-    return verdict(check)
+def _forward(draw: Callable = torch.randn_like, use: Callable = lambda mu, logvar, eps: mu + torch.exp(0.5 * logvar) * eps,
+             give: Callable = lambda logits, mu, logvar: (logits, mu, logvar)) -> Callable:
+    """forward, or that with another noise, another use of it, or other things returned."""
+    def forward(encode, decode, x):
+        mu, logvar = encode(x)
+        return give(decode(use(mu, logvar, draw(mu))), mu, logvar)
+    return forward
 
 
-def check_loss(loss: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> Verdict:
-    """loss(x, recon_logits, mu, logvar) → −ELBO, the scalar mean over the batch, in nats per example (notebook 08)."""
-    def check() -> str:
-        g = torch.Generator().manual_seed(3)
-        x = (torch.rand(5, 1, 7, 6, generator=g) < 0.3).float()
-        logits = torch.randn(5, 1, 7, 6, generator=g)
-        mu, logvar = torch.randn(5, 3, generator=g), torch.randn(5, 3, generator=g)
-        recon, kl = bernoulli_log_likelihood(x, logits), kl_to_standard_normal(mu, logvar)   # (5,), (5,)
-        twice = bernoulli_log_likelihood(x, torch.sigmoid(logits))
-        answer = loss(x, logits, mu, logvar)
-        if not isinstance(answer, Tensor) or answer.ndim != 0:
-            raise Wrong("Return one number: the mean over the batch, a tensor without axes.")
-        if not close(answer, -(recon - kl).mean()):
-            name_mistake(answer, {
-                "The sign: this is the ELBO; the loss that is minimised is −ELBO.": (recon - kl).mean(),
-                "The sign of the KL: the loss is −recon + kl.": -(recon + kl).mean(),
-                "The KL is missing.": -recon.mean(),
-                "You averaged over the pixels: sum them, or β becomes 784 (here 42) in disguise.":
-                    (-recon / 42 + kl).mean(),
-                "You averaged the KL over the latent dimensions: sum them.": (-recon + kl / 3).mean(),
-                "You averaged over pixels and latents: sum both; only the batch is averaged.": (-recon / 42 + kl / 3).mean(),
-                "You summed over the batch: then the loss grows with the batch size. Average over it.": -(recon - kl).sum(),
-                "The ½ of the KL is missing.": (-recon + 2 * kl).mean(),
-                "The sigmoid was applied twice: the arguments are logits already.": (-twice + kl).mean(),
-                "784 is built in, but these pictures have another size: sum over the axes of x.":
-                    (-recon * 784 / 42 + kl).mean(),
-            }, f"The value should be {-(recon - kl).mean():.4f} here, got {answer:.4f}.")
-        return "Right: −(recon − kl), summed over pixels and latents, averaged over the batch."
-    return verdict(check)
+def _passed(forward: Callable) -> SimpleNamespace:
+    """What forward makes of 5,000 pictures that have all the same mu and logvar, with a decoder that multiplies by 10."""
+    mu, logvar = (torch.tensor(row).expand(5000, 3).clone().requires_grad_() for row in ([0.5, -2.0, 1.0], [-2.0, 1.0, 0.5]))
+    # clones, as an encoder's outputs are no leaves: an answer may write to them
+    answer = forward(lambda x: (mu.clone(), logvar.clone()), lambda z: 10 * z, torch.zeros(5000, 1, 28, 28))
+    if not isinstance(answer, (tuple, list)) or len(answer) != 3:
+        return SimpleNamespace(three=False)
+    logits, sigma = answer[0], torch.exp(0.5 * logvar[0]).detach()
+    if logits.requires_grad:
+        logits.sum().backward()
+    z = logits.detach() / 10
+    numbers = {"mean": z.mean(0), "spread": z.std(0), "mu": mu[0].detach(), "sigma": sigma}
+    return SimpleNamespace(
+        **numbers, shown=SimpleNamespace(**{name: number.tolist() for name, number in numbers.items()}),
+        three=True, kept=close(answer[1], mu) and close(answer[2], logvar), logits=logits, logvar=logvar[0].detach(), z=z,
+        noiseless=bool(z.std(0).max() < 1e-6), gradients=mu.grad is not None and logvar.grad is not None,
+        has_spread=lambda spread: close(z.std(0), spread, 0.06) and not close(z.std(0), sigma, 0.06))
 
 
-def check_kl_gradient(gradient: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> Verdict:
-    """gradient(mu, log_sigma) → (∂KL/∂mu, ∂KL/∂log_sigma), both as mu (notebook 08; derived in 03)."""
-    def check() -> str:
-        g = torch.Generator().manual_seed(5)
-        mu, log_sigma = (torch.randn(4, 3, generator=g, dtype=torch.float64).requires_grad_() for _ in range(2))
-        kl_to_standard_normal(mu, 2 * log_sigma).sum().backward()
-        answer = gradient(mu.detach(), log_sigma.detach())
-        if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-            raise Wrong("Return two things: ∂KL/∂mu and ∂KL/∂log_sigma.")
-        by_mu, by_log_sigma = answer
-        sigma = torch.exp(log_sigma)
-        if not close(by_mu, mu.grad):
-            name_mistake(by_mu, {"∂(½μ²)/∂μ is μ, not μ/2.": mu / 2, "The sign of ∂KL/∂μ.": -mu},
-                          "∂KL/∂μ is wrong: only ½μ² depends on μ.")
-        if not close(by_log_sigma, log_sigma.grad):
-            name_mistake(by_log_sigma, {
-                "That is the derivative with respect to log σ²; log σ is half of that, so the chain rule gives a factor 2.":
-                    0.5 * (sigma ** 2 - 1),
-                "The argument is log σ, not log σ²: σ² = exp(2·log_sigma).": sigma - 1,
-                "That is the formula for log σ² with log σ put in: σ² = exp(2·log_sigma), and the chain rule gives a 2.":
-                    0.5 * (sigma - 1),
-                "The sign of ∂KL/∂log σ.": -log_sigma.grad,
-                "That is the derivative with respect to σ, not to log σ: multiply by σ.": sigma - 1 / sigma,
-            }, "∂KL/∂log σ is wrong: differentiate ½(e^{2s} − 1 − 2s) with s = log σ.")
-        return "Right: μ and σ² − 1, the same as autograd's, to rounding."
-    return verdict(check)
+def _without_grad(encode, decode, x):
+    with torch.no_grad():
+        return _forward()(encode, decode, x)
 
 
-def check_effective_beta(effective_beta: Callable[[int, int], float]) -> Verdict:
-    """effective_beta(n_pixels, n_latents) of a loss that averages over both: mean(bce) + mean(kl) (notebook 08)."""
-    def check() -> str:
-        answer = effective_beta(784, 20)
-        if not close(answer, 39.2):
-            name_mistake(answer, {
-                "The other way round: dividing the reconstruction by 784 makes the KL heavier, so β > 1.": 20 / 784,
-                "That forgets the average over the latents, which divides the KL by n_latents.": 784,
-                "β is 1 only if neither is averaged.": 1,
-            }, f"For 784 pixels and 20 latents the answer is not {answer}: multiply the loss by n_pixels and read off β.")
-        if not close(effective_beta(100, 4), 25.0):
-            raise Wrong("Right for 784 and 20, but not for 100 and 4: use the arguments.")
-        return "Right: n_pixels / n_latents."
-    return verdict(check)
+check_forward = Inspection(
+    "forward(encode, decode, x) → recon_logits, mu, logvar, with z reparameterized (notebook 08).",
+    _passed, _forward(), {
+        "Return three things: recon_logits, mu, logvar.":
+            (lambda seen: not seen.three, _forward(give=lambda logits, mu, logvar: logits)),
+        "The second and third value must be mu and logvar, as encode returned them.":
+            (lambda seen: not seen.kept, _forward(give=lambda logits, mu, logvar: (logits, mu, torch.exp(0.5 * logvar))),
+             _forward(give=lambda logits, mu, logvar: (logits, logvar, mu))),
+        "These look like probabilities: return the logits; the loss applies the sigmoid.":
+            (lambda seen: seen.logits.min() >= 0 and seen.logits.max() <= 1,
+             _forward(give=lambda logits, mu, logvar: (torch.sigmoid(logits), mu, logvar))),
+        "z has no noise: decoding mu alone is a plain autoencoder. Add sigma·eps.":
+            (lambda seen: seen.noiseless and close(seen.mean, seen.mu), _forward(torch.zeros_like)),
+        "All examples share one eps: draw it in the shape of mu, torch.randn_like(mu).":
+            (lambda seen: seen.noiseless, _forward(lambda mu: torch.randn(mu.shape[1]))),
+        "The spread of z is exp(logvar), the variance: logvar is log σ², so σ = exp(logvar / 2).":
+            (lambda seen: seen.has_spread(seen.sigma ** 2), _forward(use=lambda mu, v, eps: mu + v.exp() * eps)),
+        "The spread of z is logvar itself: take σ = exp(logvar / 2).":
+            (lambda seen: seen.has_spread(seen.logvar.abs()), _forward(use=lambda mu, v, eps: mu + v * eps)),
+        "The spread of z is 1: multiply eps by σ = exp(logvar / 2).":
+            (lambda seen: seen.has_spread(torch.ones(3)), _forward(use=lambda mu, v, eps: mu + eps)),
+        "eps seems uniform (torch.rand): it must be N(0, 1), torch.randn_like(mu).":
+            (lambda seen: seen.has_spread(seen.sigma / math.sqrt(12)), _forward(torch.rand_like)),
+        "z has mean {seen.shown.mean} and standard deviation {seen.shown.spread}; they should be mu and exp(logvar / 2), "
+        "which are {seen.shown.mu} and {seen.shown.sigma}.":
+            (lambda seen: not (close(seen.mean, seen.mu, 0.1) and close(seen.spread, seen.sigma, 0.06)),
+             _forward(use=lambda mu, v, eps: torch.exp(0.5 * v) * eps)),
+        "The latents share one eps: draw it in the shape of mu, torch.randn_like(mu).":
+            (lambda seen: (torch.corrcoef(seen.z.T) - torch.eye(3)).abs().max() > 0.1,
+             _forward(lambda mu: torch.randn(len(mu), 1))),
+        "No gradient reaches mu and logvar: do not detach them, and do not use torch.no_grad().":
+            (lambda seen: not seen.gradients, _without_grad,
+             _forward(use=lambda mu, v, eps: (mu + torch.exp(0.5 * v) * eps).detach()),
+             _forward(use=lambda mu, v, eps: mu.detach() + torch.exp(0.5 * v) * eps)),
+    }, "z = mu + exp(logvar / 2)·eps, with gradients to both.")
 
 
-def _layers(network: torch.nn.Module) -> list[str]:
+def _batch(seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Pictures of zeros and ones, (5, 1, 7, 6), their logits, and mu and logvar, (5, 3)."""
+    g = torch.Generator().manual_seed(seed)
+    x = (torch.rand(5, 1, 7, 6, generator=g) < 0.3).float()
+    return x, torch.randn(x.shape, generator=g), torch.randn(5, 3, generator=g), torch.randn(5, 3, generator=g)
+
+
+def _loss(combine: Callable) -> Callable:
+    """A loss of another combination of recon and kl, (B,) nats each, D pixels and Z latents."""
+    return lambda x, logits, mu, logvar: combine(bernoulli_log_likelihood(x, logits), kl_to_standard_normal(mu, logvar),
+                                                 x[0].numel(), mu.shape[1])
+
+
+check_loss = Check(
+    "loss(x, recon_logits, mu, logvar) → −ELBO, the scalar mean over the batch, in nats per example (notebook 08).",
+    _loss(lambda recon, kl, D, Z: -(recon - kl).mean()), [_batch(3), _batch(4)], {
+        "The sign: this is the ELBO; the loss that is minimised is −ELBO.": But(torch.neg),
+        "The sign of the KL: the loss is −recon + kl.": _loss(lambda recon, kl, D, Z: -(recon + kl).mean()),
+        "The KL is missing.": _loss(lambda recon, kl, D, Z: -recon.mean()),
+        "You averaged over the pixels: sum them, or β becomes 784 (here 42) in disguise.":
+            _loss(lambda recon, kl, D, Z: (-recon / D + kl).mean()),
+        "You averaged the KL over the latent dimensions: sum them.": _loss(lambda recon, kl, D, Z: (-recon + kl / Z).mean()),
+        "You averaged over pixels and latents: sum both; only the batch is averaged.":
+            _loss(lambda recon, kl, D, Z: (-recon / D + kl / Z).mean()),
+        "You summed over the batch: then the loss grows with the batch size. Average over it.":
+            _loss(lambda recon, kl, D, Z: -(recon - kl).sum()),
+        "The ½ of the KL is missing.": _loss(lambda recon, kl, D, Z: (-recon + 2 * kl).mean()),
+        "The sigmoid was applied twice: the arguments are logits already.":
+            lambda x, logits, *rest: _loss(lambda recon, kl, D, Z: (-recon + kl).mean())(x, torch.sigmoid(logits), *rest),
+        "784 is built in, but these pictures have another size: sum over the axes of x.":
+            _loss(lambda recon, kl, D, Z: (-recon * 784 / D + kl).mean()),
+    }, "−(recon − kl), summed over pixels and latents, averaged over the batch.",
+    form=lambda value: "" if isinstance(value, Tensor) and value.ndim == 0 else
+    "Return one number: the mean over the batch, a tensor without axes.",
+    unlike=lambda _, got, wanted: f"The value should be {wanted:.4f} here, got {got:.4f}.")
+
+
+def _mu_and_log_sigma(seed: int) -> tuple[Tensor, ...]:
+    g = torch.Generator().manual_seed(seed)
+    return tuple(torch.randn(4, 3, generator=g, dtype=torch.float64) for _ in range(2))
+
+
+check_kl_gradient = Check(
+    "gradient(mu, log_sigma) → (∂KL/∂mu, ∂KL/∂log_sigma), both as mu (notebook 08; derived in 03).",
+    lambda mu, s: (mu, torch.exp(2 * s) - 1), [_mu_and_log_sigma(5), _mu_and_log_sigma(6)], {
+        "∂(½μ²)/∂μ is μ, not μ/2.": lambda mu, s: (mu / 2, ...),
+        "The sign of ∂KL/∂μ.": lambda mu, s: (-mu, ...),
+        "That is the derivative with respect to log σ²; log σ is half of that, so the chain rule gives a factor 2.":
+            lambda mu, s: (mu, 0.5 * (torch.exp(2 * s) - 1)),
+        "The argument is log σ, not log σ²: σ² = exp(2·log_sigma).": lambda mu, s: (mu, torch.exp(s) - 1),
+        "That is the formula for log σ² with log σ put in: σ² = exp(2·log_sigma), and the chain rule gives a 2.":
+            lambda mu, s: (mu, 0.5 * (torch.exp(s) - 1)),
+        "The sign of ∂KL/∂log σ.": lambda mu, s: (mu, 1 - torch.exp(2 * s)),
+        "That is the derivative with respect to σ, not to log σ: multiply by σ.":
+            lambda mu, s: (mu, torch.exp(s) - torch.exp(-s)),
+    }, "μ and σ² − 1, the same as autograd's, to rounding.",
+    form=lambda value: "" if isinstance(value, (tuple, list)) and len(value) == 2 else
+    "Return two things: ∂KL/∂mu and ∂KL/∂log_sigma.",
+    unlike=lambda _, got, wanted: "∂KL/∂log σ is wrong: differentiate ½(e^{2s} − 1 − 2s) with s = log σ."
+    if close(got[0], wanted[0]) else "∂KL/∂μ is wrong: only ½μ² depends on μ.")
+
+check_effective_beta = Check(
+    "effective_beta(n_pixels, n_latents) of a loss that averages over both: mean(bce) + mean(kl) (notebook 08).",
+    lambda n_pixels, n_latents: n_pixels / n_latents, [(784, 20), (100, 4)], {
+        "The other way round: dividing the reconstruction by 784 makes the KL heavier, so β > 1.": But(lambda b: 1 / b),
+        "That forgets the average over the latents, which divides the KL by n_latents.": lambda n_pixels, _: n_pixels,
+        "β is 1 only if neither is averaged.": lambda n_pixels, n_latents: 1,
+    }, "n_pixels / n_latents.",
+    unlike=lambda arguments, got, _: "Right for 784 and 20, but not for 100 and 4: use the arguments."
+    if arguments[0] == 100 else
+    f"For 784 pixels and 20 latents the answer is not {got}: multiply the loss by n_pixels and read off β.")
+
+
+def _vae(latents: int = 10, widths: Sequence[int] = (200, 200), decoder_widths: Sequence[int] = (200, 200),
+         after_features: Callable = nn.ReLU, last: Callable = nn.Identity, shape: Sequence[int] = (1, 28, 28)) -> Callable:
+    """build of the VAE 784 – 200 – 200 – 10 – 200 – 200 – 784, or of that with something wrong."""
+    def build() -> VAE:
+        features = nn.Sequential(nn.Flatten(), mlp([784, *widths]), after_features())
+        decoder = nn.Sequential(mlp([latents, *decoder_widths, 784]), last(), nn.Unflatten(1, shape))
+        return VAE(GaussianEncoder(features, widths[-1], latents), decoder)
+    return build
+
+
+def _layers(network: nn.Module) -> list[str]:
     """The network's layers in order: "200" for a linear layer of that width, "act" for an activation."""
     found = []
     for _, module in network.named_modules(remove_duplicate=False):  # one nn.ReLU() may serve in several places
-        if isinstance(module, torch.nn.Linear):
+        if isinstance(module, nn.Linear):
             found.append(str(module.out_features))
         elif type(module).__module__ == "torch.nn.modules.activation":
             found.append("act")
     return found
 
 
-def check_deeper_vae(build: Callable[[], torch.nn.Module]) -> Verdict:
-    """build() → an untrained VAE, (1, 28, 28), with two hidden layers of 200 on each side and 10 latents (notebook 08)."""
-    def check() -> str:
-        model = build()
-        if not isinstance(model, torch.nn.Module):
-            raise Wrong("Return the model: models.VAE(encoder, decoder).")
-        x = (torch.rand(3, 1, 28, 28) < 0.2).float().to(next(model.parameters()).device)
-        mu, logvar = model.encode(x)
-        if tuple(mu.shape) != (3, 10) or tuple(logvar.shape) != (3, 10):
-            raise Wrong(f"encode gave shapes {tuple(mu.shape)} and {tuple(logvar.shape)}: there should be 10 latents.")
-        recon_logits = model.decode(mu)
-        if recon_logits.shape != x.shape:
-            raise Wrong(f"decode gave the shape {tuple(recon_logits.shape)}; it should be that of x, {tuple(x.shape)}.")
-        wanted = {"encoder": ["200", "act", "200", "act", "10", "10"], "decoder": ["200", "act", "200", "act", "784"]}
-        for side, layers in wanted.items():
-            got = _layers(getattr(model, side))
-            if got == [*layers, "act"]:
-                raise Wrong(f"The {side} ends in an activation: logits must be free to be any number.")
-            if got != layers:
-                raise Wrong(f"The {side}'s layers are {', '.join(got)}; they should be {', '.join(layers)}, where act is "
-                             f"an activation (mlp puts one between its layers, none after its last).")
-        return f"Right: {sum(p.numel() for p in model.parameters()):,} parameters, ready for training.fit."
-    return verdict(check)
+def _built(build: Callable) -> SimpleNamespace:
+    """What build returns, what it makes of three pictures, and the first side whose layers are wrong."""
+    model = build()
+    if not isinstance(model, nn.Module):
+        return SimpleNamespace(model=None)
+    x = (torch.rand(3, 1, 28, 28) < 0.2).float().to(next(model.parameters()).device)
+    mu, logvar = model.encode(x)
+    seen = SimpleNamespace(model=model, mu=tuple(mu.shape), logvar=tuple(logvar.shape), x=tuple(x.shape), side="",
+                           parameters=sum(parameter.numel() for parameter in model.parameters()))
+    if seen.mu == seen.logvar == (3, 10):
+        seen.decoded = tuple(model.decode(mu).shape)
+    wanted = {"encoder": ["200", "act", "200", "act", "10", "10"], "decoder": ["200", "act", "200", "act", "784"]}
+    for side, layers in reversed(wanted.items()):
+        got = _layers(getattr(model, side))
+        if got != layers:
+            seen.side, seen.activated = side, got == [*layers, "act"]
+            seen.got, seen.wanted = ", ".join(got), ", ".join(layers)
+    return seen
+
+
+check_deeper_vae = Inspection(
+    "build() → an untrained VAE, (1, 28, 28), with two hidden layers of 200 on each side and 10 latents (notebook 08).",
+    _built, _vae(), {
+        "Return the model: models.VAE(encoder, decoder).": (lambda seen: seen.model is None, lambda: None),
+        "encode gave shapes {seen.mu} and {seen.logvar}: there should be 10 latents.":
+            (lambda seen: not seen.mu == seen.logvar == (3, 10), _vae(latents=20)),
+        "decode gave the shape {seen.decoded}; it should be that of x, {seen.x}.":
+            (lambda seen: seen.decoded != seen.x, _vae(shape=(784,))),
+        "The {seen.side} ends in an activation: logits must be free to be any number.":
+            (lambda seen: seen.side and seen.activated, _vae(last=nn.Sigmoid), _vae(last=nn.Tanh)),
+        "The {seen.side}'s layers are {seen.got}; they should be {seen.wanted}, where act is an activation (mlp puts one "
+        "between its layers, none after its last).":
+            (lambda seen: seen.side, _vae(widths=(400,), decoder_widths=(400,)), _vae(decoder_widths=(400,)),
+             _vae(decoder_widths=(200, 3)), _vae(after_features=nn.Identity)),
+    }, "{seen.parameters:,} parameters, ready for training.fit.")

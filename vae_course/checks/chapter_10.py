@@ -6,118 +6,91 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vae_course.checks.verdict import Verdict, Wrong, compare, verdict
+from vae_course.checks.check import But, Check
 
 
-def check_best_latent(best_latent: Callable[[float, float, float], tuple[float, float]]) -> Verdict:
-    """best_latent(S, T, beta) → (w², rate in nats) at the optimum of the linear β-VAE in one direction (notebook 10)."""
-    def answer(weight: Callable, rate: Callable, on: Callable = lambda S, T, beta: S > beta * T) -> Callable:
-        return lambda S, T, beta: (weight(S, T, beta), rate(S, T, beta)) if on(S, T, beta) else (0.0, 0.0)
-
-    def weight(S, T, beta):
-        return S - beta * T
-
-    def rate(S, T, beta):
-        return 0.5 * math.log(S / (beta * T))
-
-    def always(S, T, beta):
-        return True
-
-    return compare(
-        best_latent, answer(weight, rate), [(3.0, 0.5, 4.0), (1.0, 0.5, 4.0), (2.0, 0.7, 0.5), (0.3, 1.0, 1.0),
-                                          (0.3, 0.5, 0.5), (2.0, 1.5, 1.2)], {
-            "Below the threshold S = βT nothing is switched on: both are 0.": answer(weight, rate, always),
-            "Right above the threshold. Below it the latent is off: w² = 0 and the rate is 0, not negative.":
-                lambda *case: (max(weight(*case), 0.0), rate(*case)),
-            "β multiplies T, the price of a nat, in the threshold and in w².":
-                answer(lambda S, T, beta: S - T, lambda S, T, beta: 0.5 * math.log(S / T), lambda S, T, beta: S > T),
-            "That is w; return its square S − βT.": answer(lambda *case: math.sqrt(weight(*case)), rate),
-            "The ½ is missing: the rate is −½ log v with v = βT/S.": answer(weight, lambda *case: 2 * rate(*case)),
-            "That is in bits: nats have the natural logarithm.": answer(weight, lambda *case: rate(*case) / math.log(2)),
-            "The sign: a rate is never negative.": answer(weight, lambda *case: -rate(*case)),
-            "T is a variance already: do not square it.": answer(
-                lambda S, T, beta: S - beta * T**2, lambda S, T, beta: 0.5 * math.log(S / (beta * T**2)),
-                lambda S, T, beta: S > beta * T**2),
-            "The order is (w², rate).": lambda *case: answer(weight, rate)(*case)[::-1],
-        }, "w² = S − βT and ½ log(S/βT) nats, or nothing at all.")
+def _weight(S, T, beta):
+    return S - beta * T
 
 
-def check_predict(predict: Callable[[Tensor, float, float], tuple[int, float]]) -> Verdict:
-    """predict(eigenvalues, T, beta) → (latents that are on, total rate in nats) of a linear β-VAE (notebook 10)."""
-    def count(eigenvalues, T, beta):
-        return (eigenvalues > beta * T).sum()
-
-    def rate(eigenvalues, T, beta):
-        return 0.5 * torch.log(eigenvalues / (beta * T)).clamp(min=0).sum()
-
-    def answer(how_many: Callable, nats: Callable) -> Callable:
-        return lambda *case: (how_many(*case), nats(*case))
-
-    spectrum = torch.tensor([5.0, 3.0, 1.2, 0.7, 0.2])
-    return compare(
-        predict, answer(count, rate), [(spectrum, 0.5, 2.0), (spectrum, 0.5, 4.0), (spectrum.flip(0), 0.2, 0.5),
-                                       (spectrum.flip(0), 0.5, 2.0), (spectrum, 1.0, 6.0)], {
-            "Only latents above the threshold pay: the others have a rate of 0, not a negative one.":
-                answer(count, lambda eigenvalues, T, beta: 0.5 * torch.log(eigenvalues / (beta * T)).sum()),
-            "The ½ is missing.": answer(count, lambda *case: 2 * rate(*case)),
-            "That is in bits: nats have the natural logarithm.": answer(count, lambda *case: rate(*case) / math.log(2)),
-            "The threshold is βT, not T.": lambda eigenvalues, T, beta: answer(count, rate)(eigenvalues, T, 1.0),
-            "The total rate is a sum over the latents, not a mean.": answer(
-                count, lambda eigenvalues, T, beta: rate(eigenvalues, T, beta) / count(eigenvalues, T, beta).clamp(min=1)),
-            "Sum the logarithms: the logarithm of a sum is not their sum.": answer(
-                count, lambda eigenvalues, T, beta: 0.5 * torch.log(
-                    (eigenvalues[eigenvalues > beta * T] / (beta * T)).sum().clamp(min=1))),
-            "On are those above the threshold.": answer(
-                lambda eigenvalues, T, beta: (eigenvalues <= beta * T).sum(), rate),
-            "That is the sum of the squared weights S − βT: the rate is a logarithm.": answer(
-                count, lambda eigenvalues, T, beta: (eigenvalues - beta * T).clamp(min=0).sum()),
-            "The order is (latents that are on, rate).": lambda *case: answer(count, rate)(*case)[::-1],
-        }, "count what lies above βT, and add ½ log(S/βT) for each.")
+def _rate(S, T, beta):
+    return 0.5 * math.log(S / (beta * T))
 
 
-def check_free_bits(free_bits: Callable[[Tensor, float], Tensor]) -> Verdict:
-    """free_bits(kl, floor), kl (B, Z) nats → the scalar Σ_j max(floor, mean over the batch of kl_j) (notebook 10)."""
-    g = torch.Generator().manual_seed(10)
-    kl = torch.rand(6, 4, generator=g) * torch.tensor([2.0, 0.6, 0.3, 0.01])
-    return compare(
-        free_bits, lambda kl, floor: kl.mean(0).clamp(min=floor).sum(),
-        [(kl, 0.25), (kl, 0.0), (5 * kl[:3], 0.5), (torch.zeros(2, 3), 0.1)], {
-            "Average over the batch before the floor: single examples may have less.":
-                lambda kl, floor: kl.clamp(min=floor).mean(0).sum(),
-            "The floor holds for each latent, not for their sum.": lambda kl, floor: kl.sum(1).mean().clamp(min=floor),
-            "You put the floor under the sum of each example: it holds for each latent, after the mean over the batch.":
-                lambda kl, floor: kl.sum(1).clamp(min=floor).mean(),
-            "The nats below the floor are free, those above are not: that is min. Take max.":
-                lambda kl, floor: kl.mean(0).clamp(max=floor).sum(),
-            "You subtract the floor; it replaces a smaller KL: max(floor, kl).":
-                lambda kl, floor: (kl.mean(0) - floor).clamp(min=0).sum(),
-            "The latents are added, not averaged.": lambda kl, floor: kl.mean(0).clamp(min=floor).mean(),
-            "Average over the batch, do not add.": lambda kl, floor: kl.sum(0).clamp(min=floor).sum(),
-            "The axes: axis 0 holds the examples, axis 1 the latents.": lambda kl, floor: kl.mean(1).clamp(min=floor).sum(),
-            "Without a floor that is the KL term of the ELBO.": lambda kl, floor: kl.mean(0).sum(),
-        }, "Σ_j max(floor, mean KL of latent j): below the floor its gradient is 0.")
+def _latent(S, T, beta):
+    return (_weight(S, T, beta), _rate(S, T, beta)) if S > beta * T else (0.0, 0.0)
 
 
-ILLNESSES = ("collapse", "no price", "learning rate", "overfitting", "healthy")
+check_best_latent = Check(
+    "best_latent(S, T, beta) → (w², rate in nats) at the optimum of the linear β-VAE in one direction (notebook 10).",
+    _latent, [(3.0, 0.5, 4.0), (1.0, 0.5, 4.0), (2.0, 0.7, 0.5), (0.3, 1.0, 1.0), (0.3, 0.5, 0.5), (2.0, 1.5, 1.2)], {
+        "Below the threshold S = βT nothing is switched on: both are 0.": lambda *case: (_weight(*case), _rate(*case)),
+        "Right above the threshold. Below it the latent is off: w² = 0 and the rate is 0, not negative.":
+            lambda *case: (max(_weight(*case), 0.0), _rate(*case)),
+        "β multiplies T, the price of a nat, in the threshold and in w².": lambda S, T, beta: _latent(S, T, 1.0),
+        "That is w; return its square S − βT.": But(lambda weight, rate: (math.sqrt(weight), rate)),
+        "The ½ is missing: the rate is −½ log v with v = βT/S.": But(lambda weight, rate: (weight, 2 * rate)),
+        "That is in bits: nats have the natural logarithm.": But(lambda weight, rate: (weight, rate / math.log(2))),
+        "The sign: a rate is never negative.": But(lambda weight, rate: (weight, -rate)),
+        "T is a variance already: do not square it.": lambda S, T, beta: _latent(S, T**2, beta),
+        "The order is (w², rate).": But(lambda weight, rate: (rate, weight)),
+    }, "w² = S − βT and ½ log(S/βT) nats, or nothing at all.")
 
 
-def check_diagnose(diagnose: Callable[[dict[str, list[float]]], str]) -> Verdict:
-    """diagnose(log) → the illness of a training, from its columns "train_recon", "train_kl", "train_elbo", and the same
-    with "validation_", one number per epoch (notebook 10)."""
-    def check() -> str:
-        for case, (illness, log) in enumerate(made_up_logs()):
-            got = diagnose({name: list(column) for name, column in log.items()})
-            if got not in ILLNESSES:
-                raise Wrong(f"Return one of {', '.join(map(repr, ILLNESSES))}; got {got!r}.")
-            if got != illness:
-                last = ", ".join(f"{name} {column[-1]:.1f}" for name, column in log.items())
-                raise Wrong(f"Log {case + 1} of {3 * len(ILLNESSES)} is a case of {illness!r}, and you said {got!r}. "
-                            f"{SIGNS[illness]} Its last epoch: {last}.")
-        return "Right: all logs recognised."
-    return verdict(check)
+def _predicted(eigenvalues: Tensor, T: float, beta: float) -> tuple[Tensor, Tensor]:
+    return (eigenvalues > beta * T).sum(), 0.5 * torch.log(eigenvalues / (beta * T)).clamp(min=0).sum()
 
 
-SIGNS = {
+def _with_nats(nats: Callable) -> Callable:
+    """The right number of latents, with another rate made of the eigenvalues and βT."""
+    return lambda eigenvalues, T, beta: (_predicted(eigenvalues, T, beta)[0], nats(eigenvalues, beta * T))
+
+
+_spectrum = torch.tensor([5.0, 3.0, 1.2, 0.7, 0.2])
+
+check_predict = Check(
+    "predict(eigenvalues, T, beta) → (latents that are on, total rate in nats) of a linear β-VAE (notebook 10).",
+    _predicted, [(_spectrum, 0.5, 2.0), (_spectrum, 0.5, 4.0), (_spectrum.flip(0), 0.2, 0.5),
+                 (_spectrum.flip(0), 0.5, 2.0), (_spectrum, 1.0, 6.0)], {
+        "Only latents above the threshold pay: the others have a rate of 0, not a negative one.":
+            _with_nats(lambda eigenvalues, price: 0.5 * torch.log(eigenvalues / price).sum()),
+        "The ½ is missing.": But(lambda count, nats: (count, 2 * nats)),
+        "That is in bits: nats have the natural logarithm.": But(lambda count, nats: (count, nats / math.log(2))),
+        "The threshold is βT, not T.": lambda eigenvalues, T, beta: _predicted(eigenvalues, T, 1.0),
+        "The total rate is a sum over the latents, not a mean.": But(lambda count, nats: (count, nats / count.clamp(min=1))),
+        "Sum the logarithms: the logarithm of a sum is not their sum.": _with_nats(
+            lambda eigenvalues, price: 0.5 * torch.log((eigenvalues[eigenvalues > price] / price).sum().clamp(min=1))),
+        "On are those above the threshold.":
+            lambda eigenvalues, *rest: (len(eigenvalues) - _predicted(eigenvalues, *rest)[0], ...),
+        "That is the sum of the squared weights S − βT: the rate is a logarithm.":
+            _with_nats(lambda eigenvalues, price: (eigenvalues - price).clamp(min=0).sum()),
+        "The order is (latents that are on, rate).": But(lambda count, nats: (nats, count)),
+    }, "count what lies above βT, and add ½ log(S/βT) for each.")
+
+_kl = torch.rand(6, 4, generator=torch.Generator().manual_seed(10)) * torch.tensor([2.0, 0.6, 0.3, 0.01])
+
+check_free_bits = Check(
+    "free_bits(kl, floor), kl (B, Z) nats → the scalar Σ_j max(floor, mean over the batch of kl_j) (notebook 10).",
+    lambda kl, floor: kl.mean(0).clamp(min=floor).sum(),
+    # in the last case the first example has less than the floor in all its latents together, and the mean has more
+    [(_kl, 0.25), (_kl, 0.0), (5 * _kl[:3], 0.5), (torch.zeros(2, 3), 0.1), (torch.tensor([[0.1, 0.2], [0.3, 1.9]]), 0.6)], {
+        "Average over the batch before the floor: single examples may have less.":
+            lambda kl, floor: kl.clamp(min=floor).mean(0).sum(),
+        "The floor holds for each latent, not for their sum.": lambda kl, floor: kl.sum(1).mean().clamp(min=floor),
+        "You put the floor under the sum of each example: it holds for each latent, after the mean over the batch.":
+            lambda kl, floor: kl.sum(1).clamp(min=floor).mean(),
+        "The nats below the floor are free, those above are not: that is min. Take max.":
+            lambda kl, floor: kl.mean(0).clamp(max=floor).sum(),
+        "You subtract the floor; it replaces a smaller KL: max(floor, kl).":
+            lambda kl, floor: (kl.mean(0) - floor).clamp(min=0).sum(),
+        "The latents are added, not averaged.": lambda kl, floor: kl.mean(0).clamp(min=floor).mean(),
+        "Average over the batch, do not add.": lambda kl, floor: kl.sum(0).clamp(min=floor).sum(),
+        "The axes: axis 0 holds the examples, axis 1 the latents.": lambda kl, floor: kl.mean(1).clamp(min=floor).sum(),
+        "Without a floor that is the KL term of the ELBO.": lambda kl, floor: kl.mean(0).sum(),
+    }, "Σ_j max(floor, mean KL of latent j): below the floor its gradient is 0.")
+
+
+_SIGNS = {
     "collapse": "The rate is near 0 from the first epochs on.",
     "no price": "The rate grows far beyond what a picture is worth, and the ELBO falls although reconstruction improves.",
     "learning rate": "The training ELBO falls again and again, by nats, and the validation ELBO with it.",
@@ -126,12 +99,12 @@ SIGNS = {
 }
 
 
-def made_up_logs() -> list[tuple[str, dict[str, list[float]]]]:
+def _made_up_logs() -> list[tuple[str, dict[str, list[float]]]]:
     """Three logs of each illness: curves of the shape that trainings on MNIST have, with noise; nats per example."""
     g = torch.Generator().manual_seed(4)
     made = []
     for k in range(3):
-        for illness in ILLNESSES:
+        for illness in _SIGNS:
             n = int(torch.randint(8, 25, (), generator=g))
             t = torch.linspace(0, 1, n)
             recon, kl = -95 - 25 * k - 80 * torch.exp(-6 * t), 24 - 10 * torch.exp(-8 * t)
@@ -153,3 +126,22 @@ def made_up_logs() -> list[tuple[str, dict[str, list[float]]]]:
                    for name, column in (("recon", value), ("kl", kl), ("elbo", value - kl))}
             made.append((illness, log))
     return made
+
+
+_LOGS = _made_up_logs()
+
+
+def _misjudged(arguments: tuple, got: str, illness: str) -> str:
+    log, = arguments
+    number = [log for _, log in _LOGS].index(log) + 1
+    last = ", ".join(f"{name} {column[-1]:.1f}" for name, column in log.items())
+    return (f"Log {number} of {len(_LOGS)} is a case of {illness!r}, and you said {got!r}. {_SIGNS[illness]} "
+            f"Its last epoch: {last}.")
+
+
+check_diagnose = Check(
+    'diagnose(log) → the illness of a training, from its columns "train_recon", "train_kl", "train_elbo", and the same '
+    'with "validation_", one number per epoch (notebook 10).',
+    lambda log: next(illness for illness, made_up in _LOGS if made_up == log), [(log,) for _, log in _LOGS], {},
+    "all logs recognised.", unlike=_misjudged,
+    form=lambda value: "" if value in _SIGNS else f"Return one of {', '.join(map(repr, _SIGNS))}; got {value!r}.")

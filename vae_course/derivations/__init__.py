@@ -50,7 +50,7 @@ class Derivation:
         title: a few words above the lines.
         where: conditions on symbols that their assumptions cannot say, such as `0 < p, p < 1` (as a list).
         given: facts that may be used, each a SymPy Eq, such as ∫q(z) dz = 1. They are shown above the lines.
-        seconds: the most time that a step may take.
+        seconds: the most time that a step may compute; what else the machine does is not counted.
 
     Declare symbols with what is true of them, `sp.symbols("sigma", positive=True)`, `sp.symbols("mu", real=True)`: a proof
     may use it, and a counterexample keeps to it.
@@ -129,7 +129,7 @@ class Derivation:
 
     def _check(self, relation: str, before: sp.Basic, after: sp.Basic, because: str) -> None:
         """Refute, then prove. Both get half of the time; neither alone is a mark."""
-        met, left_over, started, precision = Search(), None, time.monotonic(), mp.mp.prec
+        met, left_over, started, precision = Search(), None, time.thread_time(), mp.mp.prec
         left, right, where, given = written_out(before), written_out(after), self.where, tuple(map(written_out, self.given))
         try:
             with time_limit(self.seconds / 2):
@@ -140,7 +140,7 @@ class Derivation:
         if met.found:
             raise _refuted(met.found, relation, because)
         try:
-            with time_limit(max(self.seconds - (time.monotonic() - started), self.seconds / 2)):
+            with time_limit(max(self.seconds - (time.thread_time() - started), self.seconds / 2)):
                 if relation == "==":
                     prove_equal(left, right, where, given)
                 else:

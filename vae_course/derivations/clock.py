@@ -1,37 +1,57 @@
-"""A time limit for code that may not return, on every platform and in every thread."""
+"""A limit on the processor's time for code that may not return, on every platform and in every thread."""
 
 import ctypes
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
-AGAIN = 0.5  # seconds until the exception is raised again, if something on the way swallowed it
+AGAIN = 0.5      # seconds until the exception is raised again, if something on the way swallowed it
+SOONEST = 0.01   # seconds between two looks at the clock
 
 
 class TimeIsUp(BaseException):
     """Raised inside the limited block; not an Exception, so that no `except Exception` on the way swallows it."""
 
 
+def processor_clock() -> Callable[[], float]:
+    """A clock of the seconds that processors have spent on this thread, which any thread may read while this one lives.
+
+    So the limit is the same beside other work. macOS and Windows have no such clock; there it is that of the whole process.
+    """
+    if hasattr(time, "pthread_getcpuclockid"):
+        return partial(time.clock_gettime, time.pthread_getcpuclockid(threading.get_ident()))
+    return time.process_time
+
+
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeIsUp in this thread if the block runs longer than `seconds`.
+    """Raise TimeIsUp in this thread if the block computes for longer than `seconds`; waiting does not count.
 
     Signals would do the same, but only in the main thread and not on Windows. The interpreter delivers the exception
     between two Python instructions, which is often enough for SymPy and mpmath, since both are written in Python. Raised
     inside a destructor or a callback from C it is lost; so it is raised until the block has ended.
     """
-    me, lock = threading.get_ident(), threading.Lock()
+    me, lock, clock = threading.get_ident(), threading.Lock(), processor_clock()
     begun, over, raised = threading.Event(), threading.Event(), threading.Event()  # nothing is raised outside the block
+    end = clock() + seconds
+
+    def look() -> float:
+        """Raise the exception if it is time; returns the seconds until the next look."""
+        left = end - clock()
+        if left > 0 or not begun.is_set():
+            return max(left, SOONEST)
+        raised.set()
+        _raise_in(me, TimeIsUp)
+        return AGAIN
 
     def watch() -> None:
         wait = seconds
         while not over.wait(wait):
             with lock:
-                if begun.is_set() and not over.is_set():
-                    raised.set()
-                    _raise_in(me, TimeIsUp)
-            wait = AGAIN if begun.is_set() else 0.01
+                if not over.is_set():
+                    wait = look()
 
     watcher = threading.Thread(target=watch, daemon=True)
     try:

@@ -1,10 +1,11 @@
 """Train a model of the course from the command line, on one processor or on many.
 
-    python -m vae_course.train --model vae --data mnist --epochs 20 --out build/run
-    torchrun --nproc-per-node 2 -m vae_course.train --model vae --data mnist --epochs 20 --out build/run
+    python -m vae_course.training --model vae --data mnist --epochs 20 --out build/run
+    torchrun --nproc-per-node 2 -m vae_course.training --model vae --data mnist --epochs 20 --out build/run
 
 The folder `--out` then holds checkpoint.pt, written after every epoch, from which `--resume` goes on, with as many
-processes as you like; weights.safetensors, which `checkpoints.load_weights` reads; and history.json.
+processes as you like; weights.safetensors, which `checkpoints.load_weights` reads; and history.json. More epochs are added
+to a finished run by `--resume --extend cosine --epochs 30`.
 """
 
 import argparse
@@ -18,7 +19,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from vae_course import checkpoints, conditional, data, evaluation, models, objectives, parallel, runtime, training
+from vae_course import checkpoints, conditional, data, evaluation, models, objectives, runtime, training
+from vae_course.training import parallel, schedules
 
 DATA = {"mnist": data.load_mnist, "fashion": data.load_fashion_mnist, "fixed": data.load_fixed_mnist}
 BINARIZATIONS = {"stochastic": data.stochastic, "grey": data.grey, "fixed": data.fixed}
@@ -26,6 +28,8 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "vae": models.reference_vae, "conv": models.conv_vae, "cvae": conditional.reference_cvae,
     "class-means": conditional.class_mean_vae,
 }
+SCHEDULES = {function.__name__: function for function in (schedules.constant, schedules.cosine, schedules.warm_cosine,
+                                                          schedules.one_cycle)}
 WITH_LABELS = ("cvae", "class-means")
 
 
@@ -36,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
         device = parallel.start(runtime.pick_device(options.device))
         if parallel.size() > 1:
             say_so_when_told_to_stop(options)
-        run(options, device)
+        train_and_save(options, device)
     except (data.DataError, ValueError) as error:
         sys.exit(str(error))
     except RuntimeError as error:
@@ -63,7 +67,7 @@ def say_so_when_told_to_stop(options: argparse.Namespace) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    p = argparse.ArgumentParser(prog="python -m vae_course.train", description=__doc__,
+    p = argparse.ArgumentParser(prog="python -m vae_course.training", description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--model", choices=MODELS, default="vae")
     p.add_argument("--data", choices=DATA, default="mnist")
@@ -77,12 +81,14 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--warm-up", type=float, default=0.0, help="share of the training in which beta rises from 0 to 1")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--device", help="cuda, mps or cpu; the fastest there is if left out")
-    p.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    p.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out, with the same options")
+    p.add_argument("--extend", choices=SCHEDULES,
+                   help="with --resume and more --epochs: the schedule of the epochs that are added to a finished run")
     return p
 
 
-def run(options: argparse.Namespace, device: torch.device) -> None:
-    """Train what the options say."""
+def train_and_save(options: argparse.Namespace, device: torch.device) -> None:
+    """Train what the options say, and write the results."""
     images = load(options.data, device)
     if options.model in WITH_LABELS and images.train.labels is None:
         sys.exit(f"--model {options.model} needs labels, and --data {options.data} has none")
@@ -96,6 +102,7 @@ def run(options: argparse.Namespace, device: torch.device) -> None:
     loss = warmed_up if options.warm_up else objectives.negative_elbo
     history = training.fit(model, loss, train, epochs=options.epochs, prepare=prepare, batch_size=options.batch_size,
                            learning_rate=options.learning_rate, seed=options.seed, resume=options.resume,
+                           extend=SCHEDULES.get(options.extend), loss_takes_progress=bool(options.warm_up),
                            checkpoint=options.out / "checkpoint.pt", progress=sys.stderr.isatty())
     if parallel.rank() == 0:
         checkpoints.save_weights(model, options.out / "weights.safetensors")

@@ -1,0 +1,169 @@
+"""One step of `fit`: a batch, its loss, its gradients, Adam. On a GPU it is recorded once and replayed."""
+
+import inspect
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from vae_course import runtime
+from vae_course.training import parallel
+from vae_course.training.run import History
+
+GRAPH_WARM_UP = 3  # steps that run as usual before one is recorded as a CUDA graph
+
+
+class TrainingDiverged(FloatingPointError):
+    """The loss or its gradient became NaN or infinite. The model is at its last finished epoch; `history` ends there."""
+
+    history: History
+
+
+class PreparedLoss(nn.Module):
+    """The terms of the loss of a batch, given how much of the training is done: progress (1,), x (B, …), …
+
+    Args:
+        model, loss_fn, prepare: as `fit`.
+        takes_progress: whether loss_fn is called with `progress`, a scalar tensor, too.
+    """
+
+    def __init__(self, model: nn.Module, loss_fn: Callable, prepare: Callable, takes_progress: bool = False):
+        super().__init__()
+        self.model, self.loss_fn, self.prepare, self.takes_progress = model, loss_fn, prepare, takes_progress
+
+    def check_call(self, tensors: Sequence[Tensor]) -> None:
+        """Raise TypeError if the loss cannot be called with a batch of these tensors, and say what it can be given."""
+        by_name = {"progress": None} if self.takes_progress else {}
+        try:
+            signature = inspect.signature(self.loss_fn)
+        except ValueError:
+            return  # a callable that does not tell its arguments
+        try:
+            signature.bind(self.model, *tensors, **by_name)
+        except TypeError as error:
+            called = ", ".join(["model", "x", *["…"] * (len(tensors) > 1), *["progress=…"] * self.takes_progress])
+            raise TypeError(f"loss_fn is called as loss_fn({called}), which does not fit its arguments: {error}. "
+                            "With loss_takes_progress=True, fit gives it `progress`, the share that is done") from None
+
+    def forward(self, progress: Tensor, x: Tensor, *rest: Tensor) -> dict[str, Tensor]:
+        by_name = {"progress": progress.squeeze()} if self.takes_progress else {}
+        return self.loss_fn(self.model, self.prepare(x), *rest, **by_name)
+
+
+class TrainingStep:
+    """One step: choose a batch, loss, gradients, clip, Adam. Its state stays on the device, so nothing waits for it.
+
+    Args:
+        loss: of the model that is trained.
+        train: the training data, (N, …) each.
+        rates, progress: (steps,) the learning rate of each step of the whole training, and the share that is done before
+            it; on the device.
+        batch_size, max_grad_norm, bf16: as `fit`.
+    """
+
+    def __init__(self, loss: PreparedLoss, train: Sequence[Tensor], *, rates: Tensor, progress: Tensor, batch_size: int,
+                 max_grad_norm: float, bf16: bool):
+        self.model, self.train, self.loss_alone = loss.model, train, loss
+        self.loss = parallel.averaging_gradients(loss)
+        self.rates, self.progress, self.max_grad_norm, self.bf16 = rates, progress, max_grad_norm, bf16
+        device = rates.device
+        self.n_steps = len(train[0]) // batch_size
+        self.order = torch.zeros(self.n_steps, batch_size, dtype=torch.long, device=device)     # of this epoch
+        self.batches = self.order[:, parallel.rank()::parallel.size()]                          # this process's share
+        self.steps_done = torch.zeros(1, dtype=torch.long, device=device)   # steps since training began
+        self.epoch_step = torch.zeros(1, dtype=torch.long, device=device)   # steps since the epoch began
+        self.rate = torch.zeros((), device=device)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.rate, fused=True,
+                                          capturable=device.type == "cuda")
+        self.names, self.log = None, None                           # of the loss's terms; (n_steps, n_terms + 1)
+
+    def __call__(self) -> None:
+        batch = self.batches[self.epoch_step].squeeze(0)                            # (B,) indices
+        x, *rest = (tensor[batch] for tensor in self.train)
+        with runtime.autocast(x.device, self.bf16):
+            terms = self.loss(self.progress[self.steps_done], x, *rest)
+        self.optimizer.zero_grad(set_to_none=True)
+        terms["loss"].backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.max_grad_norm)
+        self.rate.copy_(self.rates[self.steps_done].squeeze())
+        self.optimizer.step()
+        self._record(terms, norm)
+
+    def _record(self, terms: dict[str, Tensor], norm: Tensor) -> None:
+        if self.log is None:
+            self.names = ["loss", *(name for name in terms if name != "loss")]
+            self.log = torch.zeros(self.n_steps, len(self.names) + 1, device=self.rate.device)
+        values = torch.stack([*(terms[name].detach().float() for name in self.names), norm.float()])
+        self.log[self.epoch_step] = values
+        self.steps_done += 1
+        self.epoch_step += 1
+
+    def check_values(self) -> None:
+        """Compute the loss of a first batch with its values checked, and leave everything as it was.
+
+        The steps themselves check no values on a GPU, where each reading would make them wait.
+        """
+        device, buffers = self.rate.device, {name: buffer.clone() for name, buffer in self.model.named_buffers()}
+        self.model.train()
+        with runtime.seeded(0, device), runtime.checking_values(), runtime.autocast(device, self.bf16):
+            self.loss_alone(self.progress[:1], *(tensor[:self.batches.shape[1]] for tensor in self.train))
+        for name, buffer in self.model.named_buffers():
+            buffer.copy_(buffers[name])
+
+    def begin_epoch(self, epoch: int, seed: int = 0) -> None:
+        """Draw the epoch's batches, in random order and without the remainder, and start counting its steps."""
+        parallel.seed_for_all(seed, epoch)
+        order = torch.randperm(len(self.train[0]), device=self.order.device)
+        self.order.copy_(order[:self.order.numel()].view_as(self.order))
+        parallel.seed_for_this_one(seed, epoch)
+        self.steps_done.fill_(epoch * self.n_steps)
+        self.epoch_step.zero_()
+
+    def read_terms(self, first: int, last: int) -> dict[str, str]:
+        """The loss's terms at step last − 1 of the epoch, as text; raises TrainingDiverged if one diverged."""
+        values = self.log[first:last].tolist()
+        for i, (loss, *_, norm) in enumerate(values, start=int(self.steps_done) - len(values) + 1):
+            what, value = ("gradient's norm", norm) if math.isfinite(loss) else ("loss", loss)
+            if not math.isfinite(value):
+                raise TrainingDiverged(
+                    f"the {what} is {value} at step {i} (epoch {(i - 1) // self.n_steps + 1}). The usual causes: a learning "
+                    f"rate that is too high; pixels that are not in [0, 1]; a log or a division of zero in the loss; "
+                    f"a variance that is free to shrink to zero. The model is as it was after the last finished epoch.")
+        return {name: f"{value:.1f}" for name, value in zip(self.names, values[-1])}
+
+    def epoch_means(self) -> dict[str, float]:
+        """The mean of each of the loss's terms over the epoch's steps, as "train_…"."""
+        return dict(zip((f"train_{name}" for name in self.names), parallel.mean(self.log.cpu().double().mean(0)).tolist()))
+
+
+class CudaGraph:
+    """Runs a TrainingStep a few times as usual, then records it once and only replays it: one launch for the whole step."""
+
+    def __init__(self, step: TrainingStep):
+        self.step, self.calls, self.device = step, 0, step.rate.device
+        self.stream = torch.cuda.Stream(self.device)
+        self.replay: Callable[[], None] = step
+
+    def __call__(self) -> None:
+        self.calls += 1
+        if self.calls == GRAPH_WARM_UP + 1:
+            self.replay = self._record()
+        if self.calls > GRAPH_WARM_UP:
+            self.replay()
+            return
+        # Recording must not follow work on the default stream.
+        self.stream.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.stream(self.stream):
+            self.step()
+        torch.cuda.current_stream(self.device).wait_stream(self.stream)
+
+    def _record(self) -> Callable[[], None]:
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph, stream=self.stream):  # records, does not run
+                self.step()
+        except RuntimeError as error:  # e.g. a loss that reads a number
+            print(f"This step cannot be recorded as a CUDA graph ({str(error).splitlines()[0]}); training without one.")
+            return self.step
+        return graph.replay
