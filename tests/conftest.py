@@ -1,12 +1,22 @@
-"""The tests call the package's functions with the shapes of their docstrings checked: see shapes.py.
+"""What holds for every test: the shapes of docstrings are checked, and a warning that our own code raises is an error.
 
-A conftest is imported before the test modules, which therefore import the checked functions.
+A conftest is imported before the test modules, which therefore import the checked functions (see shapes.py).
 """
 
 import importlib.util
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
 
 # The Colab versions run the explorers' tests without jaxtyping; where it is missing, test_shapes.py fails.
 if importlib.util.find_spec("jaxtyping"):
     import shapes
 
     shapes.install()
+
+
+def pytest_configure(config):
+    """A warning counts as ours if it is raised in a module of the package, of the tests, the benchmarks or the tools."""
+    files = [path for folder in ("tests", "benchmarks", "tools") for path in (ROOT / folder).rglob("*.py")]
+    ours = "|".join(sorted({"__main__", "vae_course", *(path.stem for path in files), "exercise_answers"}))
+    config.addinivalue_line("filterwarnings", rf"error:::({ours})(\.|$)")

@@ -37,10 +37,10 @@ def search(left: sp.Basic, right: sp.Basic, relation: str, conditions: tuple = (
            n_points: int = 16) -> Search:
     """Compare both sides at up to n_points points inside the assumptions of the symbols, the conditions and the facts."""
     result = Search()
-    left, right, *given = (closed_form(e) if e.has(sp.Sum) else e for e in (left, right, *given))
+    left, right, *facts = (closed_form(e) if e.has(sp.Sum) else e for e in (left, right, *given))
     slow = sp.Tuple(left, right).has(sp.Integral, sp.Limit)
     n_points = min(n_points, 3) if slow else n_points
-    for point in points(left, right, conditions, tuple(given), far=not slow):
+    for point in points(left, right, conditions, tuple(facts), far=not slow):
         if result.n_compared >= n_points or result.n_complex + result.n_unknown >= 2 * n_points:
             break
         a, b = value(left, point), value(right, point)

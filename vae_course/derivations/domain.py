@@ -24,7 +24,7 @@ def inside(conditions: tuple) -> dict[sp.Symbol, sp.Expr]:
                 bounds.setdefault(large, [None, None])[0] = small
             elif small.is_Symbol and not large.has(small):
                 bounds.setdefault(small, [None, None])[1] = large
-    shapes = {}
+    shapes: dict[sp.Symbol, sp.Expr] = {}
     for symbol, (low, high) in bounds.items():
         whole = symbol.is_integer or None
         a, b = sp.Dummy(f"A_{symbol.name}", positive=True, integer=whole), sp.Dummy(f"B_{symbol.name}", positive=True)
