@@ -106,15 +106,26 @@ def number(expr: sp.Basic, point: dict) -> np.ndarray:
     return np.array(complex(sp.N(expr.subs(point))).real if expr.subs(point).is_real is not False else np.nan)
 
 
+def number_if_any(expr: sp.Basic, point: dict) -> np.ndarray:
+    """The value at the point, NaN where there is no second way to it: unknown functions, limits."""
+    try:
+        return number(expr, point)
+    except Exception:
+        return np.array(np.nan)
+
+
 def different(points: list[dict]):
     """A function that says whether two lines are clearly different at one of the points."""
+    @cache  # a right line is compared with many wrong ones
+    def values(right: sp.Basic) -> list[np.ndarray]:
+        return [number_if_any(right, point) for point in points]
+
     def are_different(right: sp.Basic, wrong: sp.Basic) -> bool:
-        for point in points:
-            try:
-                a, b = number(right, point), number(wrong, point)
-            except Exception:  # unknown functions, limits: there is no second way
+        for point, a in zip(points, values(right)):
+            if not np.all(np.isfinite(a)):
                 continue
-            if np.all(np.isfinite(a)) and np.all(np.isfinite(b)) and np.any(np.abs(a - b) > 1e-3 * (1 + np.abs(a))):
+            b = number_if_any(wrong, point)
+            if np.all(np.isfinite(b)) and np.any(np.abs(a - b) > 1e-3 * (1 + np.abs(a))):
                 return True
         return False
     return are_different
