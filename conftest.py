@@ -43,7 +43,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Notebooks first, then what is slow: where two processes share the tests, neither is left with a long one at the end."""
+    """Notebooks first, then what is slow: of two processes that share the tests, none is left with a long one at the end."""
     items.sort(key=lambda item: (not isinstance(item, IPyNbCell), item.get_closest_marker("slow") is None))
 
 

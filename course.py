@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from xml.etree import ElementTree
@@ -81,8 +82,8 @@ def word_about(version: tuple, task: str, system: str = os.name) -> str:
 
 # ---------------------------------------------------------------- running programs
 
-def run(command: list, variables: dict = None, folder: Path = ROOT) -> int:
-    """Run a program to its end, without a shell, and return its exit status.
+def run(command: list, variables=None, folder: Path = ROOT) -> int:
+    """Run a program to its end, without a shell, with these environment variables or our own; returns its exit status.
 
     Ctrl-C reaches the program by itself, and it decides what that means (JupyterLab asks); a request to end is handed on.
     """
@@ -108,12 +109,12 @@ def run(command: list, variables: dict = None, folder: Path = ROOT) -> int:
 def must(status: int, otherwise: str = "") -> None:
     """End here if a program failed, with its exit status and a word."""
     if status:
-        if otherwise:
+        if otherwise and status != 130:  # Ctrl-C needs no explanation
             say(otherwise)
         sys.exit(status)
 
 
-def answer(command: list, variables: dict = None) -> str:
+def answer(command: list, variables=None) -> str:
     """What a program prints, or "" if it cannot be run or fails."""
     try:
         done = subprocess.run([str(word) for word in command], env=variables, cwd=str(ROOT), stdout=subprocess.PIPE,
@@ -368,6 +369,12 @@ def clean() -> None:
             shutil.rmtree(str(path))
 
 
+def program(task: str) -> None:
+    """Run one of the course's own programs, or one that is installed."""
+    environment = ready(task)
+    must(run([environment.python, *PROGRAMS[task][1]], environment.variables))
+
+
 def usage() -> None:
     """say what there is"""
     start = "make" if "MAKELEVEL" in os.environ else "python course.py"
@@ -375,10 +382,17 @@ def usage() -> None:
         say(f"{start} {task:<13} {about}")
 
 
-TASKS = {task.__name__.replace("_", "-"): (task.__doc__, task) for task in (lab, test, test_all, test_browser, test_colab)}
-TASKS["setup"] = ("set up .venv alone, with this very Python", lambda: ready("setup"))
-TASKS.update(PROGRAMS)
-TASKS.update({"clean": (clean.__doc__, clean), "help": (usage.__doc__, usage)})
+TASKS = {
+    "lab": (lab.__doc__, lab),
+    "setup": ("set up .venv alone, with this very Python", partial(ready, "setup")),
+    "test": (test.__doc__, test),
+    "test-all": (test_all.__doc__, test_all),
+    "test-browser": (test_browser.__doc__, test_browser),
+    "test-colab": (test_colab.__doc__, test_colab),
+    **{task: (about, partial(program, task)) for task, (about, _) in PROGRAMS.items()},
+    "clean": (clean.__doc__, clean),
+    "help": (usage.__doc__, usage),
+}
 
 
 def main(tasks: list) -> None:
@@ -394,12 +408,7 @@ def main(tasks: list) -> None:
             sys.exit(word_about(VERSION, " ".join(tasks)))
         sys.exit(run([environment.python, __file__, *tasks]))  # a newer Python has set it up, and goes on
     for task in tasks:
-        does = TASKS[task][1]
-        if callable(does):
-            does()
-        else:
-            environment = ready(task)
-            must(run([environment.python, *does], environment.variables))
+        TASKS[task][1]()
 
 
 if __name__ == "__main__":

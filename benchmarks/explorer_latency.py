@@ -9,14 +9,12 @@ picture and new words: decoding, drawing and PNG, without the messages to the br
 pointer event on the pad to the new picture in the page, through a real JupyterLab.
 """
 
-import argparse
-import os
-import platform
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+import common
 import ipywidgets
 import numpy as np
 import torch
@@ -26,7 +24,7 @@ from vae_course import conditional, data, models, objectives, runtime, training,
 
 ROOT = Path(__file__).resolve().parents[1]
 FRAMES, WARM_UP = 300, 20
-LIMIT_MS, LIMIT_RATE, LIMIT_LAST_MS = 5, 30, 200
+LIMIT_MS, LIMIT_RATE, LIMIT_LAST_MS = 33, 30, 200
 MOVES, DRAG_SECONDS = 100, 10
 NOTEBOOK = [
     "import sys\nsys.path.insert(0, {folder!r})\nimport torch\nimport explorer_latency\ntorch.set_num_threads(1)",
@@ -189,17 +187,13 @@ def long_drag(explorer) -> dict[str, float]:
 
 def main() -> None:
     """Print the machine, both tables, and the line for machines."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = common.parser(__doc__, trains=False)
     parser.add_argument("--no-browser", action="store_true")
     args = parser.parse_args()
-    load = os.getloadavg()[0]
-    print(f"{runtime.device_name(runtime.pick_device())}; Python {platform.python_version()}, torch {torch.__version__}, "
-          f"ipywidgets {ipywidgets.__version__}; {time.strftime('%Y-%m-%d')}; load before: {load:.2f}")
+    print(common.machine(runtime.pick_device(), common.load(), versions=f", ipywidgets {ipywidgets.__version__}"))
     medians = kernel_side()
     measured = None if args.no_browser else browser_side()
-    line = {**{f"{name}_ms": f"{value:.2f}" for name, value in medians.items()},
-            **{name: f"{value:.1f}" for name, value in (measured or {}).items()}}
-    print("\n" + " ".join(f"{name}={value}" for name, value in line.items()))
+    common.print_values(({f"{name}_ms": value for name, value in medians.items()}, ".2f"), (measured or {}, ".1f"))
 
 
 if __name__ == "__main__":

@@ -21,16 +21,13 @@ cache keeps them there, above all at small batches, and may be faster than that;
 """
 
 import argparse
-import json
 import os
-import platform
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from typing import NamedTuple
 
+import common
 import torch
 import train_speed
 from torch import nn
@@ -38,7 +35,6 @@ from torch import nn
 from vae_course import data, evaluation, models, objectives, runtime, training
 from vae_course.training import schedules
 
-N_IMAGES = 60_000
 BATCH_SIZES = (128, 256, 512, 1024, 2048, 4096, 8192)
 BATCH_SIZE = train_speed.BATCH_SIZE
 LEARNING_RATE, LARGEST_RATE = 3e-3, 1.5e-2  # not tuned: at batch 128, growing with the root of the batch size up to this
@@ -158,16 +154,15 @@ def train(images: torch.Tensor, epochs: int, batch_size: int, way: str = "CUDA g
 
 def run_way(way: str, batch_size: int, epochs: int, args) -> dict:
     """`train` in a process of its own, whose compiler finds nothing that an earlier one left; or what went wrong."""
-    command = [sys.executable, __file__, "--way", way, "--batch-size", str(batch_size), "--epochs", str(epochs),
-               "--device", args.device, "--folder", args.folder]
+    work = {"way": way, "batch_size": batch_size, "epochs": epochs}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as cache:
-        environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": cache, "TRITON_CACHE_DIR": os.path.join(cache, "triton")}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    if done.returncode == 0:
-        notes = [line for line in done.stdout.splitlines() if "cannot be recorded" in line]  # fit went on without a graph
-        return {**json.loads(done.stdout.splitlines()[-1]), "note": " ".join(notes)}
-    lines = done.stderr.splitlines() or [f"it ended with {done.returncode}"]
-    return {"note": "failed: " + next((line for line in reversed(lines) if "Error" in line), lines[-1])}
+        environment = {"TORCHINDUCTOR_CACHE_DIR": cache, "TRITON_CACHE_DIR": os.path.join(cache, "triton")}
+        try:
+            result, printed = common.run_child(__file__, work, args, environment=environment)
+        except common.ChildFailed as failed:
+            return {"note": f"failed: {failed.reason}"}
+    notes = [line for line in printed if "cannot be recorded" in line]  # fit went on without a graph
+    return {**result, "note": " ".join(notes)}
 
 
 # ---------------------------------------------------------------- the tables
@@ -246,13 +241,9 @@ def against_textbook(args, our_epoch: float, repeats: int) -> dict[str, float]:
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """The options."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default=str(runtime.pick_device()))
-    parser.add_argument("--folder", default=os.environ.get(data.DATA_FOLDER_VARIABLE, str(data.DEFAULT_FOLDER)))
+    parser = common.parser(__doc__)
     parser.add_argument("--epochs", type=int, help="of the long trainings; 50, or 3 with --quick")
     parser.add_argument("--quick", action="store_true", help="few epochs and batch sizes, for a CPU")
-    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
-    parser.add_argument("--batch-size", type=int, default=BATCH_SIZE, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     args.epochs = args.epochs if args.epochs is not None else 3 if args.quick else 50
     if args.epochs < 2:
@@ -260,19 +251,10 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def load_images(args) -> data.ImageData:
-    """All of MNIST on the device; ends the program where only a part can be had."""
-    mnist = data.load_mnist(args.device, None if args.folder == str(data.DEFAULT_FOLDER) else args.folder)
-    if len(mnist.train) != N_IMAGES:
-        sys.exit("This benchmark needs the full MNIST: see the line above.")
-    return mnist
-
-
 def print_machine(device: torch.device, hardware: Hardware, load_before: float) -> None:
     """The machine, its rates, and what an epoch at batch 128 consists of."""
     name = {2: "bfloat16", 4: "float32"}[hardware.number_bytes]
-    print(f"\n{runtime.device_name(device)}; Python {platform.python_version()}, torch {torch.__version__}; "
-          f"{time.strftime('%Y-%m-%d')}; load before: {load_before:.2f}")
+    print("\n" + common.machine(device, load_before))
     print(f"measured: {hardware.flop_rate / 1e12:,.2f} TFLOP/s of {name} products, {hardware.bandwidth / 1e9:,.1f} GB/s "
           f"of a copy, read and written")
     print(f"counted: {train_speed.FLOP_PER_IMAGE:,} FLOP and {bytes_per_image(hardware.number_bytes):,} bytes an image; "
@@ -281,10 +263,10 @@ def print_machine(device: torch.device, hardware: Hardware, load_before: float) 
 
 def main(argv: list[str] | None = None) -> None:
     """Measure the device and fit on it, print the tables and the line for machines."""
-    args, load_before = parse(argv), os.getloadavg()[0]
-    mnist, device = load_images(args), torch.device(args.device)
-    if args.way:  # the other side of run_way
-        return print(json.dumps({"seconds": train(mnist.train.images, args.epochs, args.batch_size, args.way).seconds}))
+    args, load_before = parse(argv), common.load()
+    mnist, device = common.full_mnist(args.device, args.folder), torch.device(args.device)
+    if args.child:  # the other side of run_way
+        return common.answer({"seconds": train(mnist.train.images, **args.child).seconds})
     short = 3 if args.quick else 6
     hardware = measure_hardware(device)
     print_machine(device, hardware, load_before)
@@ -293,7 +275,7 @@ def main(argv: list[str] | None = None) -> None:
     line |= train_long(mnist, args.epochs, {"batch_128": BATCH_SIZE, "best": best}, hardware)
     line |= compare_ways(args, short, [BATCH_SIZE] if args.quick else list(dict.fromkeys([BATCH_SIZE, best])))
     line |= against_textbook(args, line["batch_128_epoch_s"], repeats=1 if args.quick else 3)
-    print("\n" + " ".join(f"{name}={value:.5g}" for name, value in line.items()))
+    common.print_values((line, ".5g"))
 
 
 if __name__ == "__main__":

@@ -10,19 +10,17 @@ chosen on 10,000 held-out training images (`--held-out` trains without them and 
 used to choose.
 """
 
-import argparse
-import os
-import platform
 import sys
 import time
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
+import common
 import torch
 from torch import nn
 
-from vae_course import data, evaluation, models, objectives, runtime, training
+from vae_course import data, evaluation, models, objectives, training
 from vae_course.training import schedules
 
 K, K_QUICK, N_QUICK = 5000, 50, 200
@@ -57,13 +55,14 @@ class Plan:
     architecture: str = "wide"
     hidden_dim: int = 500
     latent_dim: int = 50
+    loss_takes_progress: bool = False
 
 
 def quick_plans() -> dict[str, Plan]:
     """For minutes on a CPU: the ELBO, with a KL that is warmed up."""
     warm = partial(objectives.warm_up_negative_elbo, warm_up=0.2)
-    return {"stochastic": Plan(66, 256, 3e-3, warm, "VAE, one layer, KL warm-up"),
-            "fixed": Plan(18, 256, 3e-3, warm, "VAE, one layer, KL warm-up")}
+    return {"stochastic": Plan(66, 256, 3e-3, warm, "VAE, one layer, KL warm-up", loss_takes_progress=True),
+            "fixed": Plan(18, 256, 3e-3, warm, "VAE, one layer, KL warm-up", loss_takes_progress=True)}
 
 
 def full_plans() -> dict[str, Plan]:
@@ -123,6 +122,7 @@ def measure(protocol: str, plan: Plan, device: torch.device, args) -> Result:
     model = network(plan, data.grey(train).mean(0).cpu()).to(device)
     history = training.fit(model, plan.loss, train, epochs=plan.epochs, prepare=prepare, batch_size=plan.batch_size,
                            learning_rate=plan.learning_rate, schedule=schedules.cosine, seed=args.seed,
+                           loss_takes_progress=plan.loss_takes_progress,
                            progress=sys.stderr.isatty())
     found = evaluation.test_elbo(model, test, prepare=prepare)
     active = evaluation.active_units(model, test, prepare=prepare).sum().item()
@@ -159,9 +159,7 @@ def negative_log_px(model, images: torch.Tensor, prepare, full: bool) -> evaluat
 
 def main() -> None:
     """Run the protocols that are asked for, and print a table for each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default=str(runtime.pick_device()))
-    parser.add_argument("--folder", default=os.environ.get(data.DATA_FOLDER_VARIABLE))
+    parser = common.parser(__doc__)
     parser.add_argument("--protocols", nargs="+", choices=PUBLISHED, default=list(PUBLISHED))
     parser.add_argument("--architecture", choices=ARCHITECTURES, default="wide",
                         help="; ".join(f"{name}: {words}" for name, words in ARCHITECTURES.items()))
@@ -175,8 +173,7 @@ def main() -> None:
     device = torch.device(args.device)
     args.full = args.full or (device.type == "cuda" and not args.quick)
     started = time.perf_counter()
-    print(f"{runtime.device_name(device)}; Python {platform.python_version()}, torch {torch.__version__}; "
-          f"{time.strftime('%Y-%m-%d')}; load before: {os.getloadavg()[0]:.2f}")
+    print(common.machine(device, common.load()))
     results = {}
     for protocol in args.protocols:
         plan = with_architecture((full_plans() if args.full else quick_plans())[protocol], args.architecture)
@@ -185,8 +182,8 @@ def main() -> None:
         results[protocol] = measure(protocol, plan, device, args)
         report(protocol, plan, results[protocol], args.held_out)
     best = results.get("stochastic") or next(iter(results.values()))
-    print(f"\nnll={best.nll.mean:.2f} se={best.nll.standard_error:.2f} elbo={best.elbo.mean:.2f} "
-          f"seconds={time.perf_counter() - started:.0f}")
+    common.print_values(({"nll": best.nll.mean, "se": best.nll.standard_error, "elbo": best.elbo.mean}, ".2f"),
+                        ({"seconds": time.perf_counter() - started}, ".0f"))
 
 
 def report(protocol: str, plan: Plan, ours: Result, held_out: bool) -> None:

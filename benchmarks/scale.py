@@ -9,20 +9,14 @@ the first. The processes of the last two rows share each batch (`torchrun`); eac
 gradients are exchanged once a step, whatever the batch: so they are measured at batch 1,024 too.
 """
 
-import argparse
-import json
-import os
-import platform
 import statistics
-import subprocess
-import sys
-import time
 from pathlib import Path
 
+import common
 import torch
 from torch import nn
 
-from vae_course import data, models, objectives, runtime, training
+from vae_course import data, models, objectives, training
 from vae_course.training import parallel
 
 REPEATS = 3
@@ -67,41 +61,28 @@ def seconds_of_an_epoch(device: torch.device, folder: str | None, point: dict) -
 
 def measured(point: dict, args) -> float:
     """Seconds of an epoch at a point of the table, run in fresh processes."""
-    n = point["processes"]
-    work = [__file__, "--worker", json.dumps(point), "--device", args.device]
-    work += ["--folder", args.folder] if args.folder else []
-    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n)] if n > 1 else [
-        sys.executable]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(args.threads)}
-    done = subprocess.run([*start, *work], capture_output=True, text=True, env=environment)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join([*start, *work])} failed:\n{done.stderr}")
-    return json.loads([line for line in done.stdout.splitlines() if line.startswith("{")][-1])["seconds"]
+    result, _ = common.run_child(__file__, point, args, point["processes"], {"OMP_NUM_THREADS": str(args.threads)})
+    return result["seconds"]
 
 
-def worker(args) -> None:
+def child(args) -> None:
     """The other side of `measured`."""
     device = parallel.start(torch.device(args.device))
-    seconds = seconds_of_an_epoch(device, args.folder, json.loads(args.worker))
+    seconds = seconds_of_an_epoch(device, args.folder, args.child)
     if parallel.rank() == 0:
-        print(json.dumps({"seconds": seconds}))
+        common.answer({"seconds": seconds})
     parallel.stop()
 
 
 def main() -> None:
     """Measure every row, print the table, and draw the figure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default=str(runtime.pick_device()))
-    parser.add_argument("--folder", default=os.environ.get(data.DATA_FOLDER_VARIABLE))
+    parser = common.parser(__doc__)
     parser.add_argument("--threads", type=int, default=1, help="of each process")
     parser.add_argument("--figure", type=Path, help="where to draw the table as curves, e.g. build/scale.png")
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.worker:
-        return worker(args)
-    print(f"{runtime.device_name(torch.device(args.device))}, {args.threads} thread(s) a process; Python "
-          f"{platform.python_version()}, torch {torch.__version__}; {time.strftime('%Y-%m-%d')}; "
-          f"load before: {os.getloadavg()[0]:.2f}")
+    if args.child:
+        return child(args)
+    print(common.machine(args.device, common.load(), threads=f", {args.threads} thread(s) a process"))
     print(f"\n{'what grows':28}{'':>8}{'s per epoch':>13}{'µs per image':>14}")
     table = {}
     for names, (grows, values, others) in ROWS.items():
@@ -112,7 +93,8 @@ def main() -> None:
             print(f"{names[0]:28}{value:8,}{seconds:13.2f}{table[names][-1][1]:14.1f}", flush=True)
     if args.figure:
         draw(table, args.figure)
-    print("\n" + " ".join(f"{name}_{value}_us={cost:.1f}" for (_, name), row in table.items() for value, cost in row))
+    values = {f"{name}_{value}_us": cost for (_, name), row in table.items() for value, cost in row}
+    common.print_values((values, ".1f"))
 
 
 def draw(table: dict[tuple[str, str], list[tuple[int, float]]], path: Path) -> None:

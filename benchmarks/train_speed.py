@@ -9,17 +9,13 @@ tutorials print: DataLoader and ToTensor, a sigmoid and binary cross-entropy, Ad
 each step. Each run is a process of its own, so that its peak memory is its own too. Evaluation is not timed.
 """
 
-import argparse
-import json
-import os
-import platform
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 
+import common
 import torch
 from torch import nn
 
@@ -59,14 +55,15 @@ def textbook_loss(probabilities, x, mu, logvar):
     return bce - 0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
 
 
-def run_textbook(device: torch.device, epochs: int, folder: str, seed: int) -> dict:
+def run_textbook(device: torch.device, epochs: int, folder: str | None, seed: int) -> dict:
     """Train as tutorials do; returns the seconds of each epoch and the test ELBO after the last."""
     from torch.utils.data import DataLoader
     from torch.utils.tensorboard import SummaryWriter
     from torchvision import datasets, transforms
 
     torch.manual_seed(seed)
-    make = lambda train: datasets.MNIST(folder, train, transforms.ToTensor(), download=True)  # noqa: E731
+    make = lambda train: datasets.MNIST(folder or data.DEFAULT_FOLDER, train, transforms.ToTensor(),  # noqa: E731
+                                        download=True)
     loader = DataLoader(make(True), batch_size=BATCH_SIZE, shuffle=True)
     model = TextbookVAE().to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -95,7 +92,7 @@ def run_textbook(device: torch.device, epochs: int, folder: str, seed: int) -> d
 
 # ---------------------------------------------------------------- the course
 
-def run_ours(device: torch.device, epochs: int, folder: str, seed: int, batch_size: int) -> dict:
+def run_ours(device: torch.device, epochs: int, folder: str | None, seed: int, batch_size: int) -> dict:
     """Train with `fit`; returns the seconds of each epoch and the test ELBO after the last."""
     mnist = data.load_mnist(device, folder)
     torch.manual_seed(seed)
@@ -125,25 +122,20 @@ def matmul_peak(device: torch.device, dtype: torch.dtype, n: int = 2048) -> floa
 
 def run_child(which: str | int, epochs: int, args, seed: int) -> dict:
     """Run one training in a process of its own: the textbook's, or `fit` at the batch size that `which` is."""
-    command = [sys.executable, __file__, "--child", str(which), "--epochs", str(epochs), "--seed", str(seed),
-               "--device", args.device, "--folder", args.folder]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
-    return json.loads(done.stdout.splitlines()[-1])
+    return common.run_child(__file__, {"which": which, "epochs": epochs, "seed": seed}, args)[0]
 
 
 def child(args) -> None:
     """The other side of `run_child`."""
-    device = torch.device(args.device)
-    if args.child == "textbook":
-        result = run_textbook(device, args.epochs, args.folder, args.seed)
+    device, which, epochs, seed = torch.device(args.device), *(args.child[name] for name in ("which", "epochs", "seed"))
+    if which == "textbook":
+        result = run_textbook(device, epochs, args.folder, seed)
     else:
-        result = run_ours(device, args.epochs, args.folder, args.seed, int(args.child))
+        result = run_ours(device, epochs, args.folder, seed, which)
     used = torch.cuda.max_memory_allocated() if device.type == "cuda" else 0
     result["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     result["gpu_memory"] = used / 2 ** 20
-    print(json.dumps(result))
+    common.answer(result)
 
 
 def epochs_needed(args, target: float, batch_size: int) -> int:
@@ -156,21 +148,14 @@ def epochs_needed(args, target: float, batch_size: int) -> int:
 
 def main() -> None:
     """Run both in turns and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default=str(runtime.pick_device()))
-    parser.add_argument("--folder", default=os.environ.get(data.DATA_FOLDER_VARIABLE, str(data.DEFAULT_FOLDER)))
+    parser = common.parser(__doc__)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--child", help=argparse.SUPPRESS)
-    parser.add_argument("--epochs", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
         return child(args)
 
-    mnist = data.load_mnist(folder=None if args.folder == str(data.DEFAULT_FOLDER) else args.folder)
-    if len(mnist.train) != 60_000:
-        sys.exit("This benchmark needs the full MNIST: see the line above.")
-    load_before = os.getloadavg()[0]
+    common.full_mnist("cpu", args.folder)
+    load_before = common.load()
     runs = {"textbook": [run_child("textbook", TEXTBOOK_EPOCHS, args, seed=0)]}
     target = runs["textbook"][0]["elbo"]
     n_epochs = epochs_needed(args, target, OUR_BATCH_SIZES[-1])
@@ -187,8 +172,7 @@ def report(runs: dict, args, load_before: float) -> None:
     device = torch.device(args.device)
     peaks = {str(dtype).removeprefix("torch."): matmul_peak(device, dtype) for dtype in (torch.float32, torch.bfloat16)}
     ours_dtype = "bfloat16" if runtime.bf16_is_fast(device) else "float32"
-    print(f"\n{runtime.device_name(device)}; Python {platform.python_version()}, torch {torch.__version__}; "
-          f"{time.strftime('%Y-%m-%d')}; load before: {load_before:.2f}")
+    print("\n" + common.machine(device, load_before))
     print("peak of a 2048×2048 product: " + ", ".join(f"{p / 1e9:,.0f} GFLOP/s {name}" for name, p in peaks.items()))
     print(f"\n{'median of ' + str(args.repeats) + ' runs':24}{'s per epoch':>12}{'epochs':>8}{'s to target':>13}"
           f"{'test ELBO':>11}{'peak MiB':>10}{'of peak':>9}")
@@ -207,8 +191,8 @@ def report(runs: dict, args, load_before: float) -> None:
     target = medians["textbook"][2]
     reached = [total for which, (_, total, elbo) in medians.items() if which != "textbook" and elbo >= target]
     soonest = min(reached, default=float("inf"))  # a ratio of 0 says that no run of fit reached the target
-    print(f"time_to_elbo_ratio={medians['textbook'][1] / soonest:.2f} "
-          f"epoch_ratio={medians['textbook'][0] / medians[BATCH_SIZE][0]:.2f}")
+    common.print_values(({"time_to_elbo_ratio": medians["textbook"][1] / soonest,
+                          "epoch_ratio": medians["textbook"][0] / medians[BATCH_SIZE][0]}, ".2f"))
 
 
 if __name__ == "__main__":

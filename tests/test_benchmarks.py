@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from vae_course import data, models, objectives
 from vae_course.training.step import PreparedLoss, TrainingStep
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
-SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py"))
+SCRIPTS = sorted({path.stem for path in FOLDER.glob("*.py")} - {"common"})
 N = 256
 
 
@@ -68,6 +69,48 @@ def test_a_script_says_what_it_does(name, script, monkeypatch, capsys):
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_the_readme_names_it(name):
     assert f"`{name}.py`" in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+# ---------------------------------------------------------------- what they share
+
+CHILD = """
+import os
+import common
+args = common.parser("a script").parse_args()
+print("Data: a line of another kind")
+common.answer({"twice": 2 * args.child["number"], "device": args.device, "folder": args.folder, "sum": os.environ["SUM"]})
+"""
+TOO_HARD = """raise ValueError("the work is too hard")"""
+
+
+@pytest.fixture
+def ask_child(script, tmp_path, monkeypatch):
+    """Gives a script work, in a process of its own."""
+    monkeypatch.setenv("PYTHONPATH", f"{FOLDER}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    args = script("common").parser("").parse_args(["--device", "cpu", "--folder", "a folder"])
+
+    def ask(source: str, work: dict):
+        (tmp_path / "child.py").write_text(source)
+        return script("common").run_child(str(tmp_path / "child.py"), work, args, environment={"SUM": "1 + 1"})
+    return ask
+
+
+def test_a_child_gets_its_work_and_answers(ask_child):
+    answer, printed = ask_child(CHILD, {"number": 21.5})
+    assert answer == {"twice": 43.0, "device": "cpu", "folder": "a folder", "sum": "1 + 1"}
+    assert printed[0] == "Data: a line of another kind"
+
+
+def test_a_child_that_fails_says_why(ask_child, script):
+    with pytest.raises(script("common").ChildFailed, match=r"child.py --child (?s:.*) failed:\n(?s:.*)too hard") as failed:
+        ask_child(TOO_HARD, {"number": 1})
+    assert failed.value.reason == "ValueError: the work is too hard"
+
+
+def test_the_line_about_the_machine(script):
+    line = script("common").machine("cpu", 0.126, threads=", 3 thread(s) a process", versions=", sympy 1.14")
+    assert ", 3 thread(s) a process; Python 3." in line and f"torch {torch.__version__}, sympy 1.14; 20" in line
+    assert line.endswith("; load before: 0.13")
 
 
 # ---------------------------------------------------------------- what an epoch consists of
@@ -163,7 +206,7 @@ def small_run(gpu_speed, script, monkeypatch):
     """256 images, and no other processes: what they would have answered is given."""
     images = data.ImageData("noise", data.ImageSet(pictures(N), None), data.ImageSet(pictures(50, seed=1), None))
     monkeypatch.setattr(data, "load_mnist", lambda device, folder: images)
-    monkeypatch.setattr(gpu_speed, "N_IMAGES", N)
+    monkeypatch.setattr(script("common"), "N_IMAGES", N)
     monkeypatch.setattr(gpu_speed, "measure_hardware", lambda device: gpu_speed.Hardware(1e12, 1e11, 4))
     monkeypatch.setattr(gpu_speed, "run_way", lambda way, size, epochs, args: {"seconds": [9.0, 2.0, 2.5], "note": ""})
 
@@ -215,8 +258,8 @@ def test_a_fit_that_is_not_as_good_has_no_time_to_that(small_run, script, monkey
     assert line == {"textbook_epoch_s": 1.0, "epoch_ratio": 2.0} and "NOT as good" in capsys.readouterr().out
 
 
-def test_a_part_of_mnist_is_refused(small_run, monkeypatch):
-    monkeypatch.setattr(small_run, "N_IMAGES", 60_000)
+def test_a_part_of_mnist_is_refused(small_run, script, monkeypatch):
+    monkeypatch.setattr(script("common"), "N_IMAGES", 60_000)
     with pytest.raises(SystemExit, match="needs the full MNIST"):
         small_run.main(["--device", "cpu"])
 

@@ -1,75 +1,149 @@
-"""Every check of an exercise: the right answer passes, the stub does not, and each classic mistake is called by its name.
+"""Every check of an exercise, fed with its own data: its right function passes, each of its mistakes gets its own hint.
 
-The answers stand in exercise_answers/chapter_NN.py: RIGHT holds (name of the check, answer), WRONG (name, answer, a part
-of the hint that this mistake must get).
+What cannot be made of a check's data stands in exercise_answers.py: right answers by a second route, and wrong answers
+that no hint names. The chapters' own solutions run through their checks in test_notebooks.py.
 """
 
-import importlib
 import inspect
+import re
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
 import torch
 
 from vae_course import checks
+from vae_course.checks.check import But, Check, Inspection
 
 sys.path.insert(0, str(Path(__file__).parent))
-ANSWERS = [importlib.import_module(f"exercise_answers.{path.stem}")
-           for path in sorted((Path(__file__).parent / "exercise_answers").glob("chapter_*.py"))]
-ALL_CHECKS = {name: check for name, check in vars(checks).items() if name.startswith("check_")}
-RIGHT = [entry for answers in ANSWERS for entry in answers.RIGHT]
-WRONG = [entry for answers in ANSWERS for entry in answers.WRONG]
+from exercise_answers import RIGHT, WRONG  # noqa: E402  (tests/exercise_answers.py)
+
+ALL = {name: getattr(checks, name) for name in dir(checks) if name.startswith("check_")}
+COMPARED = {name: check for name, check in ALL.items() if isinstance(check, Check)}
+NUMBERS = {name: check for name, check in COMPARED.items() if name != "check_diagnose"}
+MISTAKES = [pytest.param(check, hint, answer, id=f"{name}: {hint}")
+            for name, check in ALL.items() for hint, answer in check.wrong_answers()]
 
 
-@pytest.mark.parametrize(("name", "answer"), RIGHT, ids=[name for name, _ in RIGHT])
-def test_right_answers_pass(name, answer):
-    verdict = ALL_CHECKS[name](answer)
-    assert verdict.passed, verdict
-    assert repr(verdict).startswith("✓ Right")
+def each(some: dict) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("check", some.values(), ids=some)
 
 
-@pytest.mark.parametrize(("name", "answer", "hint"), WRONG, ids=[f"{name}: {hint}" for name, _, hint in WRONG])
-def test_classic_mistakes_are_named(name, answer, hint):
-    verdict = ALL_CHECKS[name](answer)
-    assert not verdict.passed
-    assert hint in verdict.message, verdict
+def says(hint: str, message: str) -> bool:
+    """Whether the message is the hint, with anything where the hint shows what was seen."""
+    return bool(re.fullmatch(re.sub(r"\\\{seen.*?\\\}", ".*", re.escape(hint)), message))
+
+
+def changed(answer, change):
+    """The answer with each of its numbers or tensors changed."""
+    def changed_answer(*arguments):
+        value = answer(*arguments)
+        return tuple(map(change, value)) if isinstance(value, tuple) else change(value)
+    return changed_answer
+
+
+# ---------------------------------------------------------------- what each check says of its own data
+
+@each(ALL)
+def test_the_right_function_passes(check):
+    verdict = check(check.right)
+    assert verdict.passed and repr(verdict).startswith("✓ Right: "), verdict
+
+
+@pytest.mark.parametrize(("check", "hint", "answer"), MISTAKES)
+def test_each_mistake_gets_its_own_hint(check, hint, answer):
+    verdict = check(answer)
+    assert not verdict.passed and says(hint, verdict.message), verdict
     assert repr(verdict).startswith("✗ ")
 
 
-def test_every_check_is_tested():
-    assert {name for name, _ in RIGHT} == {name for name, _, _ in WRONG} == set(ALL_CHECKS)
-    for name, check in ALL_CHECKS.items():
-        assert "notebook" in inspect.getdoc(check), f"{name} must say where it is used"
-        assert len([None for wrong, _, _ in WRONG if wrong == name]) >= 3, f"{name} has too few wrong answers"
+@each({name: check for name, check in ALL.items() if isinstance(check, Inspection)})
+def test_random_numbers_do_not_matter(check, monkeypatch):
+    seed_with = torch.manual_seed
+    for seed in range(30):
+        monkeypatch.setattr(torch, "manual_seed", lambda _, seed=seed: seed_with(seed))
+        assert check(check.right).passed
+        for hint, answer in check.wrong_answers() if seed < 5 else ():
+            assert says(hint, check(answer).message), seed
+
+
+@each(COMPARED)
+def test_no_constant_passes(check):
+    assert not check(lambda *arguments: check.right(*check.cases[0]))
+
+
+@each(ALL)
+def test_an_answer_may_write_to_its_arguments(check):
+    """It is judged by what it returns, and spoils neither the later cases nor the next call."""
+    def spoilt(thing):
+        if isinstance(thing, torch.Tensor) and not thing.requires_grad:
+            thing.fill_(7)
+        elif isinstance(thing, torch.distributions.Normal):
+            thing.loc.fill_(7)
+        elif isinstance(thing, dict):
+            for column in thing.values():
+                column.clear()
+
+    def spoiling(answer):
+        def spoiling_answer(*arguments):
+            value = changed(answer, lambda v: v.clone() if isinstance(v, torch.Tensor) else v)(*arguments)
+            for argument in arguments:
+                spoilt(argument)
+            return value
+        return spoiling_answer
+
+    before = deepcopy(getattr(check, "cases", []))
+    assert check(spoiling(check.right)), check(spoiling(check.right))
+    for hint, answer in check.wrong_answers():
+        assert says(hint, check(spoiling(answer)).message)
+    assert str(before) == str(getattr(check, "cases", [])) and check(check.right)
+
+
+@each(NUMBERS)
+@pytest.mark.parametrize("kind", [
+    lambda v: torch.as_tensor(v, dtype=torch.float32), lambda v: torch.as_tensor(v, dtype=torch.float64),
+    lambda v: torch.as_tensor(v).numpy(), lambda v: torch.as_tensor(v).tolist()], ids=["single", "double", "numpy", "list"])
+def test_any_kind_of_number_passes(check, kind):
+    verdict = check(changed(check.right, kind))
+    assert verdict or verdict.message == "Return one number: the mean over the batch, a tensor without axes.", verdict
+
+
+@each(NUMBERS)
+def test_a_further_axis_is_called_by_its_name(check):
+    verdict = check(changed(check.right, lambda v: torch.as_tensor(v)[..., None]))
+    assert not verdict, verdict
+    assert re.match(r"The shape should be .*, and is \((.*, )?1,?\)\.|Return one number", verdict.message), verdict
+
+
+@each({name: check for name, check in NUMBERS.items() if isinstance(check.right(*deepcopy(check.cases[0])), tuple)})
+def test_one_thing_of_several_is_not_enough(check):
+    verdict = check(lambda *arguments: check.right(*arguments)[0])
+    assert not verdict and re.match(r"Return (2|two) things", verdict.message), verdict
+
+
+def test_the_global_random_numbers_are_left_alone():
+    before = torch.get_rng_state()
+    for name, answer in [*((name, check.right) for name, check in ALL.items()), *RIGHT]:
+        ALL[name](answer)
+    assert torch.equal(before, torch.get_rng_state())
 
 
 # ---------------------------------------------------------------- what is not an answer
 
-def stub(*arguments):
-    raise NotImplementedError
+@each(ALL)
+def test_stubs_errors_and_forgotten_returns_are_told_apart(check):
+    def stub(*arguments):
+        raise NotImplementedError
 
+    def broken(*arguments):
+        return undefined_name  # noqa: F821
 
-def broken(*arguments):
-    return undefined_name  # noqa: F821
-
-
-@pytest.mark.parametrize("name", ALL_CHECKS)
-def test_stubs_fail_with_what_to_do(name):
-    verdict = ALL_CHECKS[name](stub)
+    verdict = check(stub)
     assert not verdict and "Not done yet" in verdict.message and "NotImplementedError" in verdict.message
-
-
-@pytest.mark.parametrize("name", ALL_CHECKS)
-def test_errors_of_the_answer_are_shown_and_not_raised(name):
-    verdict = ALL_CHECKS[name](broken)
-    assert repr(verdict).startswith("✗ Your function raised NameError: name 'undefined_name'")
-
-
-@pytest.mark.parametrize("name", sorted(ALL_CHECKS))
-def test_a_forgotten_return_is_not_called_an_error(name):
-    verdict = ALL_CHECKS[name](lambda *arguments: None)
-    assert not verdict and "raised" not in verdict.message
+    assert repr(check(broken)).startswith("✗ Your function raised NameError: name 'undefined_name'")
+    nothing = check(lambda *arguments: None)
+    assert not nothing and "raised" not in nothing.message
 
 
 NAN = float("nan")
@@ -77,32 +151,56 @@ NO_ANSWERS = [NAN, 0.0, 1.0, 2.5, -1.0, True, (), (0.0, 0.0), (NAN, NAN), (0.0, 
               torch.full((3,), NAN), torch.zeros(3), torch.ones(3, 1), torch.zeros(2, 2), "text"]
 
 
-@pytest.mark.parametrize("name", sorted(ALL_CHECKS))
-def test_no_constant_no_nan_no_other_shape_passes(name):
+@each(ALL)
+def test_no_constant_no_nan_no_other_shape_passes(check):
     for value in NO_ANSWERS:
-        assert not ALL_CHECKS[name](lambda *arguments, value=value: value), value
+        assert not check(lambda *arguments, value=value: value), value
 
 
-@pytest.mark.parametrize("name", ["check_generate", "check_forward"])
-def test_random_checks_do_not_depend_on_the_seed(name, monkeypatch):
-    answers = dict(reversed(RIGHT))
-    seed_with = torch.manual_seed
-    for seed in range(30):
-        monkeypatch.setattr(torch, "manual_seed", lambda _, seed=seed: seed_with(seed))
-        assert ALL_CHECKS[name](answers[name]).passed
+# ---------------------------------------------------------------- other answers
+
+@pytest.mark.parametrize(("name", "answer"), RIGHT, ids=[name for name, _ in RIGHT])
+def test_a_second_route_to_the_right_answer_passes(name, answer):
+    verdict = ALL[name](answer)
+    assert verdict.passed, verdict
 
 
-def test_checks_leave_the_global_random_numbers_alone():
-    before = torch.get_rng_state()
-    for name, answer in RIGHT:
-        ALL_CHECKS[name](answer)
-    assert torch.equal(before, torch.get_rng_state())
+@pytest.mark.parametrize(("name", "answer", "hint"), WRONG, ids=[f"{name}: {hint}" for name, _, hint in WRONG])
+def test_other_wrong_answers_are_refused(name, answer, hint):
+    verdict = ALL[name](answer)
+    assert not verdict.passed and hint in verdict.message, verdict
 
 
-def test_an_answer_may_work_in_place():
-    from vae_course.checks import check_conditional_elbo
+# ---------------------------------------------------------------- how a check is found, and how it names a mistake
 
-    def in_place(recon, mu, logvar, prior_mean):
-        return recon.sub_(mu.sub_(prior_mean).square_().add_(logvar.exp()).sub_(1).sub_(logvar).sum(1), alpha=0.5)
+def test_each_check_says_where_it_is_used_and_knows_mistakes():
+    assert len(ALL) >= 55
+    for name, check in ALL.items():
+        assert re.search(r"\(notebook \d\d", inspect.getdoc(check)) and inspect.getdoc(check) in repr(check), name
+        assert len(check.wrong_answers()) + [other for other, *_ in WRONG].count(name) >= 3, f"{name}: too few wrong answers"
 
-    assert check_conditional_elbo(in_place), check_conditional_elbo(in_place)
+
+def test_a_check_is_found_by_its_name_alone():
+    from vae_course.checks import check_loss
+    assert checks.check_loss is check_loss is ALL["check_loss"]
+    with pytest.raises(AttributeError, match="check_los.*check_loss"):
+        checks.check_los  # noqa: B018
+    with pytest.raises(ImportError):
+        from vae_course.checks import check_nothing  # noqa: F401
+
+
+LIKE_MISTAKES = {"zero": lambda x: 0.0, "one less": But(lambda x: x - 1), "upside down": lambda x: 1 / (x - 1)}
+
+
+@pytest.mark.parametrize(("answer", "message"), [
+    (lambda x: 0.0, "zero"),
+    (lambda x: x - 1, "one less"),                                 # as 0, in the first case
+    (lambda x: 0.0 if x == 1 else 7.0, "zero"),                    # as two in the first case, as none in the second
+    (lambda x: 1 / (x - 1), "upside down"),                        # an error in the first case
+    (lambda x: x if x != 1 else float("nan"), "The answer holds a number that is not finite."),  # of unknown cause
+    (lambda x: 2 * x, "For the arguments 1 the answer should be 1, and is 2."),
+], ids=str)
+def test_the_mistake_that_agrees_in_most_cases_is_named(answer, message):
+    check = Check("f(x) → x (notebook 00).", lambda x: x, [(1.0,), (2.0,)], LIKE_MISTAKES, "x.")
+    verdict = check(answer)
+    assert not verdict and verdict.message == message

@@ -93,7 +93,7 @@ def test_a_number_of_classes_that_cannot_be_is_named(num_classes):
         reference_cvae(num_classes=num_classes)
 
 
-def test_too_few_classes_for_the_data_is_an_error_at_the_first_batch():
+def test_too_few_classes_for_the_data_is_an_error_before_the_first_step():
     images, labels = tiny_images(40)
     with pytest.raises(ValueError, match=r"labels must lie from 0 to 2 \(num_classes = 3\), got values from 0 to 3"):
         fit(reference_cvae(3, Z, HIDDEN), negative_elbo, (images, labels), epochs=1, batch_size=40, prepare=data.grey,
@@ -114,6 +114,48 @@ def test_a_class_that_never_came_up_in_training_cannot_be_asked_for(tmp_path):
             asked.generate(torch.tensor([3, 6]))
         with pytest.raises(ValueError, match="class 5, which never came up"):
             asked.picture(np.zeros(Z), 5)
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+def test_a_forward_pass_changes_no_state(build):
+    model = small(build).train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    negative_elbo(model, binary_images(), LABELS)["loss"].backward()
+    model.generate(LABELS)
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_the_classes_of_the_training_data_are_known_before_the_first_step():
+    images, labels = tiny_images(40)
+    model, seen = reference_cvae(7, Z, HIDDEN), []
+
+    def loss(model, x, y):
+        seen.append(model.condition.seen.tolist())
+        return negative_elbo(model, x, y)
+
+    labels[:] = 2
+    labels[17] = 5                                  # one picture of 40, in a batch of 3: it may be left out of every batch
+    fit(model, loss, (images, labels), epochs=1, batch_size=3, prepare=data.grey, progress=False)
+    assert seen == [[False, False, True, False, False, True, False]] * 13
+
+
+def test_a_training_that_is_stopped_before_its_first_epoch_leaves_no_class_behind():
+    def stop(model, x, y):
+        raise KeyboardInterrupt
+
+    model = reference_cvae(7, Z, HIDDEN)
+    fit(model, stop, tiny_images(40), epochs=1, batch_size=20, prepare=data.grey, progress=False)
+    assert not model.condition.seen.any()
+
+
+def test_what_is_no_label_is_not_noted():
+    """A loss of one's own may take other data beside the images."""
+    model, (images, labels) = small(class_mean_vae), tiny_images(40)
+    fit(model, lambda model, x: negative_elbo(model, x, labels[:len(x)]), images, epochs=1, batch_size=20, prepare=data.grey,
+        progress=False)
+    assert not model.condition.seen.any()
+    pixels = CVAE(model.encoder, model.decoder, nn.Flatten())
+    pixels.note_training_data(images, torch.rand(40, 1, 2, 2))
 
 
 @pytest.mark.parametrize("forget", [

@@ -13,7 +13,7 @@ from torch import nn
 from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from vae_course import data
+from vae_course import data, runtime
 from vae_course.conditional import class_mean_vae
 from vae_course.evaluation import (
     BLOCK,
@@ -390,6 +390,29 @@ def test_batch_norm_and_dropout_are_evaluated_and_not_trained():
 def test_results_carry_no_gradient():
     model, images = small_vae(), grey_images(5)
     assert not log_px(model, images, n_samples=3, prepare=data.grey).log_px.requires_grad
+
+
+# ---------------------------------------------------------------- values are checked once, where data enter
+
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("entry", [lambda *data: test_elbo(*data, prepare=as_they_are),
+                                   lambda *data: log_px(*data, n_samples=3, prepare=as_they_are)])
+def test_wrong_values_are_named_on_every_device(monkeypatch, waits, entry):
+    monkeypatch.setattr(runtime, "waits_when_read", lambda tensor: waits)
+    model, images = class_mean_vae(4, 2, 3), torch.ones(5, 1, 28, 28)
+    with pytest.raises(ValueError, match=r"x must lie in \[0, 1\], got values from 2 to 2"):
+        entry(model, 2 * images, torch.arange(5) % 4)
+    with pytest.raises(ValueError, match=r"labels must lie from 0 to 3 \(num_classes = 4\), got values from 0 to 4"):
+        entry(model, images, torch.arange(5))
+
+
+def test_only_the_first_block_is_read_where_reading_waits(monkeypatch):
+    monkeypatch.setattr(runtime, "waits_when_read", lambda tensor: True)
+    monkeypatch.setattr("vae_course.evaluation.BLOCK", 4)
+    reads, may_be_read = [], runtime.may_be_read
+    monkeypatch.setattr(runtime, "may_be_read", lambda tensor: reads.append(may_be_read(tensor)) or reads[-1])
+    test_elbo(small_vae(), grey_images(13), prepare=data.grey)
+    assert reads == [True, False, False, False]
 
 
 # ---------------------------------------------------------------- active units

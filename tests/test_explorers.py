@@ -1,8 +1,10 @@
 """The explorers of the latent space without a browser: what the front end sends is set by hand."""
 
 import base64
+import html
 import importlib
 import io
+import re
 import sys
 import threading
 
@@ -10,13 +12,17 @@ import ipywidgets
 import numpy as np
 import pytest
 import torch
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 from PIL import Image
 
 from vae_course import conditional, models
+from vae_course.plots import COLOURS
 from vae_course.widgets import (
     Explorer,
     Notice,
     axis_sliders,
+    figure_sliders,
     interpolation,
     latent_pad,
     latent_sliders,
@@ -24,8 +30,9 @@ from vae_course.widgets import (
     style_mix,
     style_pad,
 )
-from vae_course.widgets.figures import Bars, KeptFigure
-from vae_course.widgets.pictures import Nearest, like_mnist
+from vae_course.widgets.figures import KeptFigure
+from vae_course.widgets.images import CHARTS, _draw_bars
+from vae_course.widgets.pictures import Nearest, like_mnist, stack
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((40, 28, 28)).astype(np.float32)
@@ -95,10 +102,48 @@ def test_each_control_moves_the_picture_and_the_words_and_moving_back_restores_t
 @every_explorer
 def test_a_page_without_a_kernel_gets_a_still_picture_and_words(make):
     box = make()
-    bundle = box._repr_mimebundle_()
-    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == box.model_id
-    assert size(base64.b64decode(bundle["image/png"]))[0] > 100
-    assert bundle["text/plain"] == f"Explorer: {box.state.value}"
+    still, live = box.outputs()
+    assert live["application/vnd.jupyter.widget-view+json"]["model_id"] == box.model_id
+    assert live["text/plain"] == f"Explorer: {box.state.value}" and len(live) == 2, "the picture is stored once"
+    [png] = re.findall(r'<img [^>]*src="data:image/png;base64,([^"]+)"', still["text/html"])
+    assert size(base64.b64decode(png))[0] > 100
+    assert html.escape(box.state.value) in re.search('alt="([^"]+)"', still["text/html"])[1]
+    assert f"live-{box.model_id}" in box._dom_classes and f":has(.live-{box.model_id})" in still["text/html"]
+
+
+@pytest.fixture
+def shell():
+    """An IPython of its own, in which `show` runs a cell and gives the outputs that it displays, in order."""
+    shell = InteractiveShell.instance()
+    shell.user_ns.update(EXPLORERS=EXPLORERS, np=np, latent_pad=latent_pad, picture=picture, figure_sliders=figure_sliders)
+
+    def show(cell: str) -> list[dict]:
+        with capture_output() as captured:
+            shell.run_cell(cell, store_history=False).raise_error()
+        return [output.data for output in captured.outputs]
+    yield show
+    InteractiveShell.clear_instance()
+
+
+def test_displayed_or_as_a_cells_value_an_explorer_gives_its_two_outputs_once(shell):
+    value = shell('box = EXPLORERS["axes"](); box')
+    displayed = shell("display(box)")
+    for outputs in (value, displayed):
+        assert [sorted(data)[-1] for data in outputs] == ["text/html", "text/plain"]
+        assert "vae-still" in outputs[0]["text/html"] and outputs[1]["text/plain"].startswith("Explorer: ")
+    both = shell('display(box, EXPLORERS["pad"]())')
+    assert ["text/html" in data for data in both] == [True, False, True, False]
+    assert len({re.search(r"still-(live-\w+)", data["text/html"])[1] for data in both[::2]}) == 2
+
+
+def test_a_notice_is_displayed_without_a_widget(shell):
+    [data] = shell("display(latent_pad(picture, np.zeros((0, 2))))")
+    assert set(data) == {"text/html", "text/plain"} and 'role="alert"' in data["text/html"]
+
+
+def test_an_explorer_whose_first_frame_fails_is_displayed_with_its_error(shell):
+    [data] = shell("figure_sliders(lambda ax, height: 1 / 0, {'height': (0.0, 1.0, 0.5)})")
+    assert data["text/plain"] == "Explorer: ZeroDivisionError: division by zero"
 
 
 @every_explorer
@@ -337,16 +382,27 @@ def test_a_drawing_is_centred_and_scaled_as_mnist_is():
 
 
 def test_bars_are_where_the_axes_say():
-    bars = Bars(3, {"µ": (-4, 4, 0)}, (3, 2))
-    pixels = bars.paint((np.array([2.0, -9.0, 0.0]),), chosen=1)
-    ax = bars.axes[0]
+    charts = KeptFigure(len(CHARTS), (7.6, 2.0))
+    for chosen in (0, 1):
+        values = np.array([2.0, -9.0, 0.0]), np.array([0.9, 0.3, 5.0]), np.array([1.0, 0.0, 3.0])
+        pixels, _ = charts.frame(lambda: _draw_bars(charts.axes, values, chosen))  # noqa: B023
 
-    def at(x, y):
-        column, row = ax.transData.transform((x, y))
-        return pixels[len(pixels) - 1 - round(row), round(column)]
+    def at(x, y, chart=0):
+        column, row = charts.axes[chart].transData.transform((x, y))
+        return "#" + bytes(pixels[len(pixels) - 1 - round(row), round(column)]).hex().upper()
 
-    assert at(0, 1) == Bars.BAR and at(0, 3) == 255 and at(0, -1) == 255
-    assert at(1, -3.5) == Bars.CHOSEN and at(1, 1) == 255
+    bar, white = COLOURS["posterior"], "#FFFFFF"
+    assert at(0, 1) == at(0.2, 1) == bar and at(0, 3) == at(0, -1) == at(0.5, 1) == white
+    assert at(1, -3.5) == "#000000" and at(1, 1) == white
+    assert at(0, 0.8, 1) == bar and at(0, 0.95, 1) == white and at(1, 0.2, 1) == "#000000" and at(1, 0.4, 1) == white
+    assert at(2, 2.7, 2) == bar and at(2, 3.3, 2) == white and at(1, 0.5, 2) == white
+
+
+def test_grey_pictures_stand_above_coloured_ones():
+    grey, coloured = RNG.integers(0, 256, (5, 7), np.uint8), RNG.integers(0, 256, (4, 3, 3), np.uint8)
+    both = stack([grey, coloured])
+    assert both.shape == (5 + 8 + 4, 7, 3) and (both[5:13] == 255).all() and (both[13:, 3:] == 255).all()
+    assert (both[:5] == grey[:, :, None]).all() and (both[13:, :3] == coloured).all()
 
 
 # ---------------------------------------------------------------- styles of a conditional model
@@ -509,6 +565,7 @@ def test_bad_input_gives_a_message_in_the_explorers_place(make, words):
     assert words in notice.message
     bundle = notice._repr_mimebundle_()
     assert 'role="alert"' in bundle["text/html"] and words in bundle["text/plain"]
+    assert set(bundle) == {"text/html", "text/plain"}, "words that need a kernel to be seen"
 
 
 # ---------------------------------------------------------------- a kept figure is the figure drawn anew
@@ -557,7 +614,6 @@ def test_axes_that_the_drawing_adds_are_drawn_and_go_again():
             ax.twinx().plot([height, 0], color="black", linewidth=5)
 
     kept = KeptFigure(1, (4, 3))
-    plain, _ = kept.frame(lambda: twins(kept.axes[0], 1.0))
-    both, _ = kept.frame(lambda: twins(kept.axes[0], 2.0))
-    again, _ = kept.frame(lambda: twins(kept.axes[0], 1.0))
-    assert both != plain and again == plain and len(kept.figure.axes) == 1
+    plain, both, again = (kept.frame(lambda height=height: twins(kept.axes[0], height))[0].copy()
+                          for height in (1.0, 2.0, 1.0))
+    assert (both != plain).any() and (again == plain).all() and len(kept.figure.axes) == 1

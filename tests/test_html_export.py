@@ -1,6 +1,7 @@
 """The stored notebooks as HTML: what a reader without a kernel sees in the place of each explorer."""
 
 import base64
+import copy
 import io
 import re
 from pathlib import Path
@@ -9,6 +10,8 @@ import nbformat
 import numpy as np
 import pytest
 from PIL import Image
+
+from vae_course.widgets.explorer import _small
 
 nbconvert = pytest.importorskip("nbconvert", reason="needs nbconvert, which comes with jupyterlab: pip install nbconvert")
 
@@ -66,13 +69,33 @@ def test_a_still_picture_stands_in_place_of_each_explorer(path):
             assert np.asarray(picture.convert("L")).std() > 5, f"an empty picture:\n{cell.source}"
 
 
-def test_an_explorers_output_without_its_state_is_exported_as_its_picture():
-    # What a notebook holds when it is saved from JupyterLab rather than by `make notebooks`.
+@pytest.fixture
+def saved():
+    """A cell with an explorer's outputs, as JupyterLab saves it, and the explorer."""
     from vae_course import widgets
 
-    explorer = widgets.figure_sliders(lambda ax, height: ax.bar([0], [height]) and "a bar", {"height": (0.0, 2.0, 1.0)})
-    bundle = explorer._repr_mimebundle_()
+    explorer = widgets.figure_sliders(lambda ax, height: ax.bar([0], [height]) and "a bar > 0", {"height": (0.0, 2.0, 1.0)})
     cell = nbformat.v4.new_code_cell("widgets.figure_sliders(…)", execution_count=1)
-    cell.outputs = [nbformat.v4.new_output("execute_result", data=bundle, execution_count=1)]
-    shown = pictures(html_of([cell]))
+    cell.outputs = [nbformat.v4.new_output("display_data", data=data) for data in explorer.outputs()]
+    return cell, explorer
+
+
+def test_an_explorers_output_without_its_state_is_exported_as_its_picture(saved):
+    # What a notebook holds when it is saved from JupyterLab rather than by `make notebooks`.
+    html = html_of([saved[0]])
+    shown = pictures(html)
     assert len(shown) == 1 and np.asarray(shown[0].convert("L")).std() > 5
+    assert WIDGET_VIEW not in html
+
+
+def test_make_notebooks_stores_one_output_with_picture_and_words(saved, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[1] / "tools"))
+    from notebooks import without_widgets
+
+    cell, explorer = saved
+    before = nbformat.v4.new_output("display_data", data={"text/html": "<p>something else</p>"})
+    stored = without_widgets([before, *copy.deepcopy(cell.outputs), *cell.outputs, before])
+    both = ["image/png", "text/plain"]
+    assert [sorted(output["data"]) for output in stored] == [["text/html"], both, both, ["text/html"]]
+    assert base64.b64decode(stored[1]["data"]["image/png"]) in [_small(explorer.still())]
+    assert stored[1]["data"]["text/plain"] == "Explorer: a bar > 0"

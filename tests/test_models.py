@@ -7,10 +7,10 @@ import pytest
 import torch
 from exact import assert_estimates
 from torch import nn
-from torch.distributions import ContinuousBernoulli
+from torch.distributions import ContinuousBernoulli, Normal, kl_divergence
 from torch.testing import assert_close
 
-from vae_course.densities import standard_normal_log_density
+from vae_course import evaluation
 from vae_course.models import (
     VAE,
     BernoulliLikelihood,
@@ -189,21 +189,73 @@ def test_a_convolutional_pair_with_any_likelihood_trains(likelihood):
     assert model.reconstruct(x).shape == x.shape
 
 
-def test_kl_and_prior_can_be_exchanged_together():
-    class AroundOne(VAE):
-        """The prior N(1, I) instead of N(0, I)."""
+class AroundOne(VAE):
+    """The prior N(1, I) instead of N(0, I)."""
 
-        def kl(self, mu, logvar):
-            return super().kl(mu - 1, logvar)
+    def prior_parameters(self):
+        return torch.ones(self.latent_dim), torch.zeros(self.latent_dim)
 
-        def log_prior(self, z):
-            return standard_normal_log_density(z - 1)
 
+class Narrow(VAE):
+    """Another mean and variance for each latent."""
+
+    def prior_parameters(self):
+        return torch.linspace(-2, 1, self.latent_dim), torch.linspace(-1, 0.5, self.latent_dim)
+
+
+def test_the_prior_is_exchanged_in_one_place():
     plain = small_vae()
     model, x = AroundOne(plain.encoder, plain.decoder), binary_images()
     mu, _ = model.encode(x)
     difference = elbo_terms(model, x).kl - elbo_terms(plain, x).kl
     assert_close(difference, (0.5 - mu).sum(1), rtol=1e-4, atol=1e-5)  # ½(μ − 1)² − ½μ²
+
+
+@pytest.mark.parametrize("kind", [VAE, AroundOne, Narrow])
+def test_all_follows_from_the_prior_that_is_stated(kind):
+    plain = small_vae()
+    model, x = kind(plain.encoder, plain.decoder), binary_images()
+    mean, logvar = model.prior_parameters()
+    assert mean.shape == logvar.shape == (Z,)
+    prior = Normal(mean, torch.exp(0.5 * logvar))
+    mu, q_logvar = model.encode(x)
+    divergence = kl_divergence(Normal(mu, torch.exp(0.5 * q_logvar)), prior)
+    assert_close(model.kl(mu, q_logvar), divergence.sum(1))
+    assert_close(model.log_prior(mu), prior.log_prob(mu).sum(1))
+    assert_close(evaluation.kl_per_latent(model, x, prepare=nn.Identity()), divergence.mean(0).detach())
+    draws = model.sample_prior(20_000, seeded())
+    for j in range(Z):
+        assert_estimates(draws[:, j], mean[j].item())
+    assert_close(draws.std(0), torch.exp(0.5 * logvar), rtol=0.03, atol=0)
+    with torch.no_grad():
+        assert_close(model.generate(7, seeded(3)), torch.sigmoid(model.decode(model.sample_prior(7, seeded(3)))))
+
+
+def test_a_standard_prior_has_the_same_digits_by_the_shorter_formulas():
+    class InOtherWords(VAE):
+        def prior_parameters(self):
+            return super().prior_parameters()
+
+    plain = small_vae()
+    model, x, gradients = InOtherWords(plain.encoder, plain.decoder), binary_images(), []
+    assert plain.has_standard_prior() and not model.has_standard_prior()
+    mu, logvar = plain.encode(x)
+    assert torch.equal(model.kl(mu, logvar), plain.kl(mu, logvar)) and torch.equal(model.log_prior(mu), plain.log_prior(mu))
+    for vae in (plain, model):
+        mu, logvar = (part.detach().requires_grad_() for part in (mu, logvar))
+        vae.kl(mu, logvar).sum().backward()
+        gradients.append((mu.grad, logvar.grad))
+    assert all(map(torch.equal, *gradients))
+
+
+def test_a_kl_that_does_not_belong_to_the_stated_prior_is_noticed():
+    class OnlyTheKl(VAE):
+        def kl(self, mu, logvar):
+            return super().kl(mu - 1, logvar)
+
+    plain = small_vae()
+    with pytest.raises(ValueError, match="a model with another prior overrides prior_parameters alone"):
+        evaluation.kl_per_latent(OnlyTheKl(plain.encoder, plain.decoder), binary_images(), prepare=nn.Identity())
 
 
 # ---------------------------------------------------------------- likelihoods

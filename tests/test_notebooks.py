@@ -214,6 +214,11 @@ def test_the_solution_passes_its_check_and_the_stub_does_not(cells, stub, soluti
     assert verdict, verdict.message
 
 
+def test_each_check_belongs_to_one_exercise():
+    called = [re.search(r"checks\.(check_\w+)\(", param.values[1].source).group(1) for param in exercises()]
+    assert sorted(called) == sorted(name for name in dir(checks) if name.startswith("check_"))
+
+
 # ---------------------------------------------------------------- the set-up cell where the course is missing
 
 # In a process of its own: a cell in IPython, and a pip that notes what it is asked, and installs an empty course or fails.

@@ -196,15 +196,9 @@ def test_plots_import_neither_pyplot_nor_torch():
 
 # ---------------------------------------------------------------- codes, and bytes for explorers
 
-def test_tinted_greys_become_colours_and_the_others_stay():
-    pixels = np.array([[0, 1, 2], [128, 254, 255]], np.uint8)
-    found = np.asarray(Image.open(io.BytesIO(encode_png(pixels, {1: "#D55E00", 2: "#0072B2"}))).convert("RGB"))
-    assert found.tolist() == [[[0, 0, 0], [0xD5, 0x5E, 0x00], [0x00, 0x72, 0xB2]],
-                              [[128] * 3, [254] * 3, [255] * 3]]
-
-
-def test_three_channels_are_kept():
-    pixels = np.random.default_rng(0).integers(0, 256, (4, 5, 3), np.uint8)
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3)], ids=["grey", "colour"])
+def test_every_pixel_is_kept(shape):
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(encode_png(pixels)))), pixels)
 
 

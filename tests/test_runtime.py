@@ -195,3 +195,30 @@ def test_devices_are_named(monkeypatch):
 
 def test_a_time_stamp_sorts_by_time_and_fits_in_a_file_name():
     assert re.fullmatch(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d", runtime.time_stamp())
+
+
+# ---------------------------------------------------------------- when values may be checked
+
+def test_values_are_read_on_a_cpu_and_elsewhere_only_on_request():
+    here, elsewhere = torch.zeros(2), torch.zeros(2, device="meta")
+    assert runtime.may_be_read(here) and not runtime.may_be_read(elsewhere)
+    with runtime.checking_values():
+        assert runtime.may_be_read(here) and runtime.may_be_read(elsewhere)
+        with runtime.checking_values(everywhere=False):
+            assert runtime.may_be_read(here) and not runtime.may_be_read(elsewhere)
+        assert runtime.may_be_read(elsewhere)
+    with pytest.raises(KeyError), runtime.checking_values():
+        raise KeyError
+    assert not runtime.may_be_read(elsewhere)
+
+
+def test_nothing_is_read_while_a_function_is_compiled():
+    seen = []
+
+    def function(x):
+        seen.append(runtime.may_be_read(x))
+        return x + 1
+
+    with runtime.checking_values():
+        torch.compile(function, backend="eager", fullgraph=True)(torch.zeros(2))
+    assert seen == [False]

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import sys
 from contextlib import contextmanager
 from functools import partial
@@ -33,9 +34,11 @@ from training_runs import (
 
 from vae_course import checkpoints, data
 from vae_course.checkpoints import CheckpointError
+from vae_course.objectives import negative_elbo
 from vae_course.training import History, TrainingDiverged
 from vae_course.training import run as run_module
 from vae_course.training.schedules import constant, cosine, one_cycle
+from vae_course.training.step import TrainingStep
 
 
 def assert_at_epoch(finished: int, model: nn.Module, history: History, path: Path, **settings) -> None:
@@ -265,6 +268,16 @@ def test_resume_needs_a_path():
     ({"max_grad_norm": 2.0}, "max_grad_norm was 1.0, is now 2.0"),
     ({"seed": 3}, "seed was 0, is now 3"),
     ({"images": IMAGES[:40]}, "n was 53, is now 40"),
+    ({"images": IMAGES.flip(0)}, "data was [0-9a-f]{16}, is now [0-9a-f]{16}"),     # the same pictures in another order
+    ({"images": VALIDATION.repeat(3, 1, 1, 1)[:N]}, "data was"),
+    ({"images": (IMAGES, torch.arange(N)), "loss_fn": lambda model, x, y: None}, "data was"),
+    ({"epochs": 2}, "epochs was 3, is now 2"),
+    ({"bf16": True}, "bf16 was False, is now True"),
+    ({"prepare": data.grey}, "prepare was data.stochastic, is now data.grey"),
+    ({"loss_fn": partial(negative_elbo, beta=2.0)},
+     r"loss was objectives.negative_elbo, is now objectives.negative_elbo\(beta=2.0\)"),
+    ({"loss_fn": lambda model, x, progress: None, "loss_takes_progress": True},
+     "loss_takes_progress was False, is now True"),
 ])
 def test_the_checkpoint_of_another_run_is_refused(tmp_path, change, words):
     path, model = tmp_path / "c.pt", tiny_vae(seed=8)
@@ -275,6 +288,123 @@ def test_the_checkpoint_of_another_run_is_refused(tmp_path, change, words):
     assert str(path) in str(caught.value) and "resume=False" in str(caught.value)
     assert path.read_bytes() == written and same(weights(model), before)
 
+
+def test_every_difference_is_named_at_once(tmp_path):
+    path = tmp_path / "c.pt"
+    train(tiny_vae(), partial(negative_elbo, beta=0.5), checkpoint=path)
+    with pytest.raises(CheckpointError) as caught:
+        train(tiny_vae(), partial(negative_elbo, beta=2.0), prepare=data.grey, images=IMAGES[:40], epochs=4, seed=1,
+              batch_size=9, learning_rate=0.5, schedule=cosine, max_grad_norm=2.0, bf16=True, checkpoint=path, resume=True)
+    changed = re.findall(r"(\w+) was ", str(caught.value))
+    assert changed == ["loss", "n", "prepare", "data", "batch_size", "epochs", "learning_rate", "schedule", "max_grad_norm",
+                       "seed", "bf16"]
+
+
+def test_a_checkpoint_that_does_not_say_what_was_trained_is_refused_and_kept(tmp_path):
+    path, model = tmp_path / "c.pt", tiny_vae(seed=8)
+    train(tiny_vae(), checkpoint=path)
+    old = checkpoints.load_checkpoint(path)
+    for name in ("loss", "loss_takes_progress", "prepare", "data", "epochs", "bf16", "extensions"):
+        del old["settings"][name]
+    checkpoints.save_checkpoint(old, path)
+    written, before = path.read_bytes(), weights(model)
+    with pytest.raises(CheckpointError, match="earlier version of the course, which did not save loss, los") as caught:
+        train(model, checkpoint=path, resume=True)
+    assert path.read_bytes() == written and same(weights(model), before)
+    way_out = re.search(r"model.load_state_dict\(.*?\)\['model'\]\)", str(caught.value)).group(0)
+    exec(way_out, {"model": model, "checkpoints": checkpoints})
+    assert same(weights(model), old["model"])
+
+
+# ---------------------------------------------------------------- epochs that are added
+
+def rates_of(history_of, monkeypatch) -> list[float]:
+    """The learning rates of the steps that are made meanwhile."""
+    rates, step = [], TrainingStep.__call__
+
+    def spy(self):
+        step(self)
+        rates.append(self.rate.item())
+    monkeypatch.setattr(TrainingStep, "__call__", spy)
+    history_of()
+    monkeypatch.setattr(TrainingStep, "__call__", step)
+    return rates
+
+
+def half_cosine(progress):
+    return 0.5 * cosine(progress)
+
+
+def test_added_epochs_follow_the_schedule_that_is_stated(tmp_path, monkeypatch):
+    path, model = tmp_path / "c.pt", tiny_vae()
+    first = rates_of(lambda: train(model, epochs=2, schedule=one_cycle, checkpoint=path), monkeypatch)
+    before = weights(model)
+    settings = {"schedule": one_cycle, "checkpoint": path, "resume": True}
+    added = rates_of(lambda: train(model, epochs=5, extend=half_cosine, **settings), monkeypatch)
+    expected = [0.02 * 0.5 * (1 + math.cos(math.pi * i / (3 * N_STEPS))) / 2 for i in range(3 * N_STEPS)]
+    assert len(first) == 2 * N_STEPS and added == pytest.approx(expected, rel=1e-5, abs=1e-9)
+    assert not same(before, weights(model))
+    assert [row["epoch"] for row in on_disk(path)["history"]] == [1, 2, 3, 4, 5]
+    again = rates_of(lambda: train(model, epochs=6, extend=constant, **settings), monkeypatch)   # and once more
+    assert again == pytest.approx([0.02] * N_STEPS)
+    assert [epoch for epoch, _ in on_disk(path)["settings"]["extensions"]] == [2, 5]
+
+
+def test_added_epochs_that_are_interrupted_go_on_bit_for_bit(tmp_path):
+    results = []
+    for stop in (10**6, N_STEPS + 2):
+        path, settings = tmp_path / f"{stop}.pt", {"schedule": one_cycle, "checkpoint": tmp_path / f"{stop}.pt"}
+        train(tiny_vae(), epochs=2, **settings)
+        train(at_pass(tiny_vae(), stop), epochs=5, extend=half_cosine, resume=True, **settings)
+        model = tiny_vae(seed=8)
+        history = train(model, epochs=5, extend=half_cosine, resume=True, **settings)
+        results.append((weights(model), without_seconds(history), on_disk(path)))
+    assert same(*results) and len(results[0][1]) == 5
+
+
+def test_a_loss_that_takes_progress_has_annealed_when_epochs_are_added(tmp_path):
+    seen, settings = [], {"loss_takes_progress": True, "checkpoint": tmp_path / "c.pt"}
+
+    def loss(model, x, progress):
+        seen.append(progress.item())
+        return negative_elbo(model, x)
+
+    train(tiny_vae(), loss, epochs=1, **settings)
+    seen.clear()
+    train(tiny_vae(), loss, epochs=2, resume=True, extend=constant, **settings)
+    assert seen == [1.0] * N_STEPS
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"epochs": 5}, "epochs was 3, is now 5.*To add epochs to a finished run, state their schedule with extend"),
+    ({"epochs": 5, "extend": constant, "seed": 1}, r"is of another run: seed was 0, is now 1\. "),
+    ({"epochs": 3, "extend": constant}, "extensions was none, is now schedules.constant after epoch 3"),
+    ({"epochs": 5, "extend": constant, "resume": False}, "extend adds epochs to a finished run: it needs resume=True"),
+    ({"epochs": 5, "extend": constant, "checkpoint": "none.pt"}, "none.pt, which does not exist"),
+])
+def test_an_extension_that_cannot_be_meant_is_named(tmp_path, monkeypatch, change, words):
+    monkeypatch.chdir(tmp_path)
+    train(tiny_vae(), checkpoint="c.pt")
+    written = Path("c.pt").read_bytes()
+    with pytest.raises(ValueError, match=words):
+        train(tiny_vae(), **{"checkpoint": "c.pt", "resume": True, **change})
+    assert Path("c.pt").read_bytes() == written and os.listdir() == ["c.pt"]
+
+
+def test_only_a_finished_run_is_extended_and_an_extended_one_stays_so(tmp_path):
+    path, settings = tmp_path / "c.pt", {"checkpoint": tmp_path / "c.pt", "resume": True}
+    train(at_pass(tiny_vae(), N_STEPS + 2), epochs=2, **settings)
+    with pytest.raises(CheckpointError, match="stopped after epoch 1 of 2: finish that run first, with epochs=2"):
+        train(tiny_vae(), epochs=4, extend=constant, **settings)
+    train(tiny_vae(), epochs=2, **settings)
+    train(at_pass(tiny_vae(), N_STEPS + 2), epochs=4, extend=constant, **settings)
+    for extend, now in ((None, "none"), (cosine, "schedules.cosine after epoch 2")):
+        with pytest.raises(CheckpointError, match=f"extensions was schedules.constant after epoch 2, is now {now}"):
+            train(tiny_vae(), epochs=4, extend=extend, **settings)
+    assert len(on_disk(path)["history"]) == 3
+
+
+# ---------------------------------------------------------------- files that are no such checkpoint
 
 def test_the_checkpoint_of_another_architecture_is_refused(tmp_path):
     path, model = tmp_path / "c.pt", tiny_vae(hidden_dim=9)

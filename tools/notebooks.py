@@ -18,6 +18,7 @@ import nbformat
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 STAMPED = [*sorted(NOTEBOOKS.glob("[0-9]*.ipynb")), ROOT / "README.md", ROOT / "CITATION.cff"]
+STILL = re.compile(r'<img class="vae-still"[^>]* src="data:image/png;base64,([^"]+)"')
 ADDRESS_IN_TEXT = [  # the places where owner/name stands
     re.compile(r"(?<=colab\.research\.google\.com/github/)[\w.-]+/[\w.-]+"),
     re.compile(r"(?<=git\+https://github\.com/)[\w.-]+/[\w.-]+"),
@@ -75,6 +76,21 @@ def smaller(png: str) -> str:
     return min(base64.b64encode(target.getvalue()).decode(), png, key=len)
 
 
+def without_widgets(outputs: list) -> list:
+    """The outputs of a cell for a static page: an explorer's two become one, its still picture and its words.
+
+    A widget without its kernel is shown as an error, and GitHub shows a picture more surely than HTML with one in it.
+    """
+    kept: list = []
+    for output in outputs:
+        still = STILL.search(kept[-1].get("data", {}).get("text/html", "")) if kept else None
+        if output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None) and still:
+            kept.pop()
+            output["data"]["image/png"] = still[1]
+        kept.append(output)
+    return kept
+
+
 def execute(path: Path) -> None:
     """Run a notebook from a fresh kernel in its own folder, and store outputs that a static page can show."""
     from nbclient import NotebookClient
@@ -84,9 +100,9 @@ def execute(path: Path) -> None:
                             resources={"metadata": {"path": str(path.parent)}})
     client.execute()
     for cell in notebook.cells:
+        if "outputs" in cell:
+            cell.outputs = without_widgets(cell.outputs)
         for output in cell.get("outputs", []):
-            # A widget without its kernel is shown as an error; without this entry, the still picture beside it is shown.
-            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
             if "image/png" in output.get("data", {}):
                 output["data"]["image/png"] = smaller(output["data"]["image/png"])
     notebook.metadata.pop("widgets", None)

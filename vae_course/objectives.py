@@ -68,7 +68,7 @@ def warm_up_negative_elbo(model, x: Tensor, *condition: Tensor, progress: Tensor
 
     Args:
         model, x, condition: as `elbo_terms`.
-        progress: scalar tensor, the share of the training that is done; `training.fit` gives it.
+        progress: scalar tensor, the share of the training that is done; `fit(…, loss_takes_progress=True)` gives it.
         warm_up: the share of the training after which beta is 1.
 
     Source: Bowman et al. (2016), arXiv:1511.06349, §3.1; Sønderby et al. (2016), arXiv:1602.02282. Tried in notebooks/10.

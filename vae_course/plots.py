@@ -67,20 +67,12 @@ def grey_bytes(image: ArrayLike) -> np.ndarray:
     return np.round(255 * np.clip(np.asarray(image, dtype=float), 0, 1)).astype(np.uint8)
 
 
-def encode_png(pixels: np.ndarray, tints: Mapping[int, str] | None = None) -> bytes:
-    """Bytes (H, W) or (H, W, 3) as PNG, compressed little, since an explorer makes many a second.
-
-    tints: for (H, W), the greys that stand for a colour, as {1: "#D55E00"}; a third of the work of three channels.
-    """
+def encode_png(pixels: np.ndarray) -> bytes:
+    """Bytes (H, W) or (H, W, 3) as PNG, compressed little, since an explorer makes many a second."""
     from PIL import Image
 
-    picture, buffer = Image.fromarray(pixels), io.BytesIO()
-    if tints:
-        palette = np.arange(256, dtype=np.uint8).repeat(3).reshape(256, 3)
-        for grey, colour in tints.items():
-            palette[grey] = list(bytes.fromhex(colour[1:]))
-        picture.putpalette(palette.tobytes())
-    picture.save(buffer, "PNG", compress_level=1)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import nbformat
 from cell_rules import SAME_KERNEL, WATCH_COMMANDS, Stopwatch, silent_failure
-from views import Explorer, until
+from views import PATIENCE, Explorer, until
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "build" / "browser"
@@ -115,6 +115,11 @@ RUN_UNSEEN = """async code => { const kernel = window.jupyterapp.shell.currentWi
 PICTURES_ARE_THERE = """() => [...document.querySelectorAll('.vae-explorer img')]
     .every(image => image.complete && image.naturalWidth)"""
 END_KERNELS = "() => window.jupyterapp?.serviceManager?.sessions?.shutdownAll().catch(() => {})"  # one may be gone already
+SAVE = """async kernel => { const { context } = window.jupyterapp.shell.currentWidget;
+    if (kernel) {
+        context.model.setMetadata('kernelspec', {name: kernel, display_name: kernel, language: kernel});
+        context.model.setMetadata('language_info', {name: kernel}); }
+    await context.save(); }"""
 
 
 class Notebook:
@@ -130,6 +135,7 @@ class Notebook:
         self.page, self.url, self.root = page, url, root
         self.console: list[str] = []
         self.allowed = list(ALLOWED_CONSOLE_ERRORS)
+        page.set_default_timeout(1000 * PATIENCE)
         page.on("console", self._keep_error)
         page.on("pageerror", lambda error: self.console.append(f"uncaught: {error}"))
 
@@ -150,16 +156,37 @@ class Notebook:
         notebook.metadata["kernelspec"] = KERNELSPEC
         nbformat.write(notebook, self.root / f"{name}.ipynb")
         self.page.goto(f"{self.url}/lab/tree/{name}.ipynb?reset")
-        self.page.wait_for_selector(".jp-Notebook", timeout=90_000)
-        self.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext", timeout=90_000)
-        self.page.evaluate(CONNECTED)  # a Run All that comes before the kernel is connected is lost
+        self._wait_until_open()
         self.page.keyboard.press("Control+b")  # hides the file browser
+
+    def _wait_until_open(self, without_kernel: bool = False) -> None:
+        self.page.wait_for_selector(".jp-Notebook")
+        self.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext")
+        if without_kernel:  # JupyterLab asks which one
+            self.page.locator(".jp-Dialog select").select_option(label="No Kernel")
+            self.page.locator(".jp-Dialog .jp-mod-accept").click()
+            self.page.wait_for_selector(".jp-Dialog", state="detached")
+        else:
+            self.page.evaluate(CONNECTED)  # a Run All that comes before the kernel is connected is lost
+
+    def save(self, kernel: str | None = None) -> None:
+        """Save the notebook; `kernel`: as one for a kernel of that name."""
+        self.page.evaluate(SAVE, kernel)
+
+    def end_kernels(self) -> None:
+        """End all kernels of the server."""
+        self.page.evaluate(END_KERNELS)
+
+    def reopen(self, without_kernel: bool = False) -> None:
+        """Load the page anew; without a kernel, where JupyterLab asks which one it should start."""
+        self.page.reload()
+        self._wait_until_open(without_kernel)
 
     def start(self, command: str = "notebook:run-all-cells") -> None:
         """Begin to run all cells, and do not wait."""
         self.page.evaluate(EXECUTE, command)
 
-    def finish(self, seconds: float = 60, lap: Callable[[], None] = lambda: None) -> None:
+    def finish(self, seconds: float = 2 * PATIENCE, lap: Callable[[], None] = lambda: None) -> None:
         """Wait until all cells have run, calling `lap` again and again; an error in one is this test's error."""
         def executed():
             lap()
@@ -171,13 +198,13 @@ class Notebook:
         behind = [cell["source"] for cell in self.cells() if cell["source"].strip() and not cell["count"]]
         assert not behind, f"Run All left cells out:\n{behind[0]}"
 
-    def run_all(self, seconds: float = 60) -> None:
+    def run_all(self, seconds: float = 2 * PATIENCE) -> None:
         """Run All, and wait for all cells and for their explorers."""
         self.start()
         self.finish(seconds)
         self.wait_for_explorers()
 
-    def run_strictly(self, seconds: float = 60) -> Stopwatch:
+    def run_strictly(self, seconds: float = 2 * PATIENCE) -> Stopwatch:
         """Run All, by the rules that pytest keeps for notebooks without a browser; returns what it took."""
         assert self.run_unseen(WATCH_COMMANDS) == "ok"
         watch = Stopwatch()
@@ -204,7 +231,7 @@ class Notebook:
         """Let the kernel run code that no cell holds; returns "ok" or "error"."""
         return self.page.evaluate(RUN_UNSEEN, code)
 
-    def restart_and_run_all(self, seconds: float = 60) -> None:
+    def restart_and_run_all(self, seconds: float = 2 * PATIENCE) -> None:
         """Restart the kernel and run all cells, as the button of that name does."""
         self.start("notebook:restart-run-all")
         self.page.locator(".jp-Dialog .jp-mod-accept").click()
@@ -238,7 +265,8 @@ class Notebook:
         """What JupyterLab says in the place of a widget that it cannot show, where a reader sees it."""
         said = self.page.locator(".jp-OutputArea-output", has_text=re.compile("Error displaying widget|Loading widget|"
                                                                              "Error creating widget|Widget not found"))
-        return [text for text in said.all_inner_texts() if re.search("[Ww]idget", text)]
+        seen = [one.inner_text() for one in said.all() if one.is_visible()]  # a hidden one's inner text is its source
+        return [text for text in seen if re.search("[Ww]idget", text)]
 
     def screenshot(self, name: str, locator=None) -> Path:
         """Photograph the page, or a part of it, as build/browser/NAME.png."""
@@ -248,7 +276,7 @@ class Notebook:
 
     def close(self) -> None:
         """End the kernels, so that they do not pile up over the tests."""
-        self.page.evaluate(END_KERNELS)
+        self.end_kernels()
         self.page.close()
 
     def explorers(self) -> list:

@@ -34,10 +34,11 @@ QUIET = """() => { const kernel = window.jupyterapp.shell.currentWidget.sessionC
                 kernel.unanswered.delete(msg.parent_header.msg_id); });
     }
     return kernel.unanswered.size === 0; }"""
+PATIENCE = 120  # seconds to wait for what should hold; a busy machine may need many, and only a failure takes them all
 STATE = ":scope > .widget-label"
 
 
-def until(page, holds: Callable, what: str | Callable[[], str], seconds: float = 30):
+def until(page, holds: Callable, what: str | Callable[[], str], seconds: float = PATIENCE):
     """Ask again and again until `holds()` gives something true, and return that; the page lives on between."""
     started = time.monotonic()
     while True:
@@ -88,7 +89,7 @@ class Explorer:
         """Picture and words."""
         return Frame(self.picture(), self.words())
 
-    def wait_for(self, holds: Callable[[Frame], bool], what: str, seconds: float = 20) -> Frame:
+    def wait_for(self, holds: Callable[[Frame], bool], what: str, seconds: float = PATIENCE) -> Frame:
         """Wait until holds(frame), and return that frame."""
         def there():
             frame = self.frame()

@@ -14,15 +14,15 @@ def _half_log(variance: float) -> float:
 
 check_highest_log_px = Check(
     "highest_log_px(w, sigma) → the largest log p(x) over x in the linear-Gaussian model (notebook 04).",
-    lambda w, sigma: _half_log(w**2 + sigma**2), [(0.2, 0.3), (1.5, 0.05), (0.1, 0.02)], {
-        "That is the peak of p(x|z); z varies too, so the variance of x is w² + σ².": lambda w, sigma: _half_log(sigma**2),
-        "Standard deviations do not add, variances do: w² + σ², not (w + σ)².": lambda w, sigma: _half_log((w + sigma)**2),
-        "That takes a standard deviation for the variance: the variance is w² + σ².":
-            lambda w, sigma: _half_log(math.sqrt(w**2 + sigma**2)),
-        "The sign: the logarithm of 1/√(2π·variance) is −½ log(2π·variance).": But(lambda peak: -peak),
-        "That is the density; return its logarithm.": But(math.exp),
-        "The ½ is missing: the density has the square root of 2π·variance below.": But(lambda peak: 2 * peak),
-    }, "it exceeds 0 if w² + σ² < 1/(2π), so for w = 0.2 only if σ is below about 0.345.",
+    lambda w, s: _half_log(w**2 + s**2), [(0.2, 0.3), (1.5, 0.05), (0.1, 0.02)], {
+    "That is the peak of p(x|z); z varies too, so the variance of x is w² + σ².": lambda w, s: _half_log(s**2),
+    "Standard deviations do not add, variances do: w² + σ², not (w + σ)².": lambda w, s: _half_log((w + s)**2),
+    "That takes a standard deviation for the variance: the variance is w² + σ².":
+        lambda w, s: _half_log(math.sqrt(w**2 + s**2)),
+    "The sign: the logarithm of 1/√(2π·variance) is −½ log(2π·variance).": But(lambda peak: -peak),
+    "That is the density; return its logarithm.": But(math.exp),
+    "The ½ is missing: the density has the square root of 2π·variance below.": But(lambda peak: 2 * peak),
+}, "it exceeds 0 if w² + σ² < 1/(2π), so for w = 0.2 only if σ is below about 0.345.",
     otherwise="p(x) = N(m, w² + σ²) is largest at x = m; insert that.")
 
 
@@ -36,19 +36,16 @@ check_discrete_elbo = Check(
     _elbo, [(torch.tensor([0.10, 0.02, 0.06]), torch.tensor([0.5, 0.2, 0.3])),
             (torch.tensor([0.05, 0.20, 0.01, 0.30]), torch.tensor([0.1, 0.6, 0.1, 0.2])),
             (torch.tensor([0.05, 0.20, 0.01, 0.30]), torch.tensor([0.0, 0.7, 0.0, 0.3]))], {
-        "That is log p(x), the logarithm of the mean weight: the ELBO is the mean of the logarithms.":
-            lambda joint, q: joint.sum().log(),
-        "−log q is missing: that is E_q log p(x, z) without the entropy of q.":
-            lambda joint, q: torch.special.xlogy(q, joint).sum(),
-        "The sign: that is −ELBO, E_q log(q/p(x, z)).": But(torch.neg),
-        "Average under q, not with equal weights: multiply each logarithm by q_i and add.":
-            lambda joint, q: (joint / q).log().mean(),
-        "Multiply each logarithm by q_i: z is drawn from q.": lambda joint, q: (joint / q).log().sum(),
-        "The weights under the mean are q_i, not p(x, z_i).": lambda joint, q: (joint * (joint / q).log()).sum(),
-        "The sum already is the mean under q: do not divide by K.": lambda joint, q: _elbo(joint, q) / len(q),
-        "That is minus the gap: you normalised the joint. The ELBO keeps p(x, z) as it is.":
-            lambda joint, q: _elbo(joint / joint.sum(), q),
-    }, "Σ q log(p(x, z)/q), with 0 where q is 0.",
+    "That is log p(x), the logarithm of the mean weight: the ELBO is the mean of the logarithms.":
+        lambda p, q: p.sum().log(),
+    "−log q is missing: that is E_q log p(x, z) without the entropy of q.": lambda p, q: torch.special.xlogy(q, p).sum(),
+    "The sign: that is −ELBO, E_q log(q/p(x, z)).": But(torch.neg),
+    "Average under q, not with equal weights: multiply each logarithm by q_i and add.": lambda p, q: (p / q).log().mean(),
+    "Multiply each logarithm by q_i: z is drawn from q.": lambda p, q: (p / q).log().sum(),
+    "The weights under the mean are q_i, not p(x, z_i).": lambda p, q: (p * (p / q).log()).sum(),
+    "The sum already is the mean under q: do not divide by K.": lambda p, q: _elbo(p, q) / len(q),
+    "That is minus the gap: you normalised the joint. The ELBO keeps p(x, z) as it is.": lambda p, q: _elbo(p / p.sum(), q),
+}, "Σ q log(p(x, z)/q), with 0 where q is 0.",
     otherwise="Each code adds q_i·log(p(x, z_i)/q_i), and one that is never drawn (q_i = 0) adds 0, not NaN.")
 
 
@@ -68,28 +65,27 @@ def _gap(w, sigma, x, mu, v):
 check_gap_of_q = Check(
     "gap_of_q(w, sigma, x, mu, v) → KL(N(mu, v) ‖ p(z|x)) in the linear-Gaussian model with m = 0 (notebook 04).",
     _gap, [(1.5, 0.5, 1.0, 0.9, 0.15), (0.7, 1.2, -2.0, 0.4, 0.6), (1.1, 0.3, 0.8, 0.0, 1.0)], {
-        "That is KL(posterior‖q): the two are swapped.": lambda w, sigma, x, mu, v: _kl(*_posterior(w, sigma, x), mu, v),
-        "That is the KL to the prior, which the ELBO subtracts. The gap is the KL to the posterior.":
-            lambda w, sigma, x, mu, v: _kl(mu, v, 0.0, 1.0),
-        "That is the ELBO; the gap is log p(x) minus it.":
-            lambda w, s, x, mu, v: _half_log(w**2 + s**2) - 0.5 * x**2 / (w**2 + s**2) - _gap(w, s, x, mu, v),
-        "The sign: the gap is log p(x) − ELBO, never negative.": But(lambda gap: -gap),
-        "v is the variance already: do not square it.": lambda w, sigma, x, mu, v: _gap(w, sigma, x, mu, v**2),
-        "The kl was not subtracted: the ELBO is recon − kl.":
-            lambda w, sigma, x, mu, v: _gap(w, sigma, x, mu, v) - _kl(mu, v, 0.0, 1.0),
-        "The ½ of the KL is missing.": But(lambda gap: 2 * gap),
-    }, "KL(q‖posterior), which is log p(x) − ELBO.",
+    "That is KL(posterior‖q): the two are swapped.": lambda w, s, x, mu, v: _kl(*_posterior(w, s, x), mu, v),
+    "That is the KL to the prior, which the ELBO subtracts. The gap is the KL to the posterior.":
+        lambda w, s, x, mu, v: _kl(mu, v, 0.0, 1.0),
+    "That is the ELBO; the gap is log p(x) minus it.":
+        lambda w, s, x, mu, v: _half_log(w**2 + s**2) - 0.5 * x**2 / (w**2 + s**2) - _gap(w, s, x, mu, v),
+    "The sign: the gap is log p(x) − ELBO, never negative.": But(lambda gap: -gap),
+    "v is the variance already: do not square it.": lambda w, s, x, mu, v: _gap(w, s, x, mu, v**2),
+    "The kl was not subtracted: the ELBO is recon − kl.": lambda w, s, x, mu, v: _gap(w, s, x, mu, v) - _kl(mu, v, 0.0, 1.0),
+    "The ½ of the KL is missing.": But(lambda gap: 2 * gap),
+}, "KL(q‖posterior), which is log p(x) − ELBO.",
     otherwise="The posterior is N(wx/(w² + σ²), σ²/(w² + σ²)); take KL(q‖posterior).")
 
 check_best_q = Check(
     "best_q(w, sigma, tau, x) → mean and variance that maximise the ELBO under the prior N(0, tau²) (notebook 04).",
-    lambda w, sigma, tau, x: _posterior(w, sigma, x, tau), [(1.5, 0.5, 2.0, 1.0), (0.8, 1.3, 0.6, -2.0)], {
-        "That is the answer for the prior N(0, 1): τ is not used.": lambda w, sigma, tau, x: _posterior(w, sigma, x),
-        "The prior's variance is τ², not τ.": lambda w, sigma, tau, x: _posterior(w, sigma, x, math.sqrt(tau)),
-        "The second value must be the variance; that is the standard deviation.": But(lambda mu, v: (mu, math.sqrt(v))),
-        "The second value must be the variance; that is 1/variance.": But(lambda mu, v: (mu, 1 / v)),
-        "That maximises recon alone, so the mean is x/w: the KL pulls it towards 0.":
-            lambda w, sigma, tau, x: (x / w, _posterior(w, sigma, x, tau)[1]),
-        "The decoder's noise has the variance σ², not σ.": lambda w, sigma, tau, x: _posterior(w, math.sqrt(sigma), x, tau),
-    }, "1/v = w²/σ² + 1/τ² and μ = v·w·x/σ², the exact posterior.",
+    lambda w, s, tau, x: _posterior(w, s, x, tau), [(1.5, 0.5, 2.0, 1.0), (0.8, 1.3, 0.6, -2.0)], {
+    "That is the answer for the prior N(0, 1): τ is not used.": lambda w, s, tau, x: _posterior(w, s, x),
+    "The prior's variance is τ², not τ.": lambda w, s, tau, x: _posterior(w, s, x, math.sqrt(tau)),
+    "The second value must be the variance; that is the standard deviation.": But(lambda mu, v: (mu, math.sqrt(v))),
+    "The second value must be the variance; that is 1/variance.": But(lambda mu, v: (mu, 1 / v)),
+    "That maximises recon alone, so the mean is x/w: the KL pulls it towards 0.":
+        lambda w, s, tau, x: (x / w, _posterior(w, s, x, tau)[1]),
+    "The decoder's noise has the variance σ², not σ.": lambda w, s, tau, x: _posterior(w, math.sqrt(s), x, tau),
+}, "1/v = w²/σ² + 1/τ² and μ = v·w·x/σ², the exact posterior.",
     otherwise="1/v = w²/σ² + 1/τ²; the mean solves w(x − wμ)/σ² = μ/τ². Return mean, variance.")

@@ -15,20 +15,19 @@ def _noise(seed: int, n: int = 7) -> tuple[Tensor, Tensor, Tensor]:
 
 check_draw_and_slope = Check(
     "draw_and_slope(mu, logvar, eps) → z = mu + sigma·eps and ∂z/∂logvar (notebook 06).",
-    lambda mu, v, eps: (mu + torch.exp(0.5 * v) * eps, 0.5 * torch.exp(0.5 * v) * eps), [_noise(1), _noise(2)], {
-        "exp(logvar) is the variance; z needs σ = exp(0.5·logvar).":
-            lambda mu, v, eps: (mu + torch.exp(v) * eps, 0.5 * torch.exp(v) * eps),
-        "exp(logvar) is the variance; z needs σ = exp(0.5·logvar), and the slope is half of σ·eps.":
-            lambda mu, v, eps: (mu + torch.exp(v) * eps, torch.exp(v) * eps),
-        "z uses logvar itself as σ: σ = exp(0.5·logvar).": lambda mu, v, eps: (mu + v * eps, eps),
-        "That is ∂z/∂σ. By the chain rule multiply by ∂σ/∂logvar = σ/2.":
-            lambda mu, v, eps: (mu + torch.exp(0.5 * v) * eps, eps),
-        "That is ∂z/∂log σ; log σ² is twice log σ, which gives a factor ½.": But(lambda z, slope: (z, 2 * slope)),
-        "The noise is missing in the slope: a draw at eps = 0 does not move with σ.":
-            lambda mu, v, eps: (mu + torch.exp(0.5 * v) * eps, 0.5 * torch.exp(0.5 * v)),
-        "That is ∂z/∂mu; the slope in logvar was asked for.": But(lambda z, slope: (z, torch.ones_like(z))),
-        "The order is z first, then ∂z/∂logvar.": But(lambda z, slope: (slope, z)),
-    }, "z = mu + σ·eps, and its slope in log σ² is ½·σ·eps.",
+    lambda mu, v, eps: (mu + (v / 2).exp() * eps, 0.5 * (v / 2).exp() * eps), [_noise(1), _noise(2)], {
+    "exp(logvar) is the variance; z needs σ = exp(0.5·logvar).":
+        lambda mu, v, eps: (mu + v.exp() * eps, 0.5 * v.exp() * eps),
+    "exp(logvar) is the variance; z needs σ = exp(0.5·logvar), and the slope is half of σ·eps.":
+        lambda mu, v, eps: (mu + v.exp() * eps, v.exp() * eps),
+    "z uses logvar itself as σ: σ = exp(0.5·logvar).": lambda mu, v, eps: (mu + v * eps, eps),
+    "That is ∂z/∂σ. By the chain rule multiply by ∂σ/∂logvar = σ/2.": lambda mu, v, eps: (mu + (v / 2).exp() * eps, eps),
+    "That is ∂z/∂log σ; log σ² is twice log σ, which gives a factor ½.": But(lambda z, slope: (z, 2 * slope)),
+    "The noise is missing in the slope: a draw at eps = 0 does not move with σ.":
+        lambda mu, v, eps: (mu + (v / 2).exp() * eps, 0.5 * (v / 2).exp()),
+    "That is ∂z/∂mu; the slope in logvar was asked for.": But(lambda z, slope: (z, torch.ones_like(z))),
+    "The order is z first, then ∂z/∂logvar.": But(lambda z, slope: (slope, z)),
+}, "z = mu + σ·eps, and its slope in log σ² is ½·σ·eps.",
     otherwise="z = mu + σ·eps with σ = exp(0.5·logvar); differentiate this in logvar.")
 
 
@@ -39,41 +38,38 @@ def _rates(seed: int) -> tuple[Tensor, Tensor]:
 
 check_draw_exponential = Check(
     "draw_exponential(rate, u) → z = −log(u)/rate and ∂z/∂rate; 1 − u in place of u is right too (notebook 06).",
-    lambda rate, u: (-torch.log(u) / rate, torch.log(u) / rate**2), [_rates(1), _rates(2)], {
-        "The sign of z: log(u) is negative, and z must be positive.": But(lambda z, slope: (-z, -slope)),
-        "Solve e^(−rate·z) = u for z: the rate divides, it does not multiply.":
-            lambda rate, u: (-torch.log(u) * rate, -torch.log(u)),
-        "The rate is missing in z: solve e^(−rate·z) = u for z.": lambda rate, u: (-torch.log(u), torch.zeros_like(u)),
-        "z is right. Its slope is negative: a larger rate makes the draw smaller.": But(lambda z, slope: (z, -slope)),
-        "z is right. The derivative of 1/rate is −1/rate², so the slope is −z/rate, not −z.":
-            But(lambda z, slope: (z, -z)),
-        "z is right. The slope is asked for in rate, not in u.": lambda rate, u: (-torch.log(u) / rate, -1 / (rate * u)),
-        "That is the density at u, not a draw: set the probability e^(−rate·z) equal to u.":
-            lambda rate, u: (rate * torch.exp(-rate * u), (1 - rate * u) * torch.exp(-rate * u)),
-    }, "z = −log(u)/rate, with the slope −z/rate.",
+    lambda rate, u: (-u.log() / rate, u.log() / rate**2), [_rates(1), _rates(2)], {
+    "The sign of z: log(u) is negative, and z must be positive.": But(lambda z, slope: (-z, -slope)),
+    "Solve e^(−rate·z) = u for z: the rate divides, it does not multiply.": lambda rate, u: (-u.log() * rate, -u.log()),
+    "The rate is missing in z: solve e^(−rate·z) = u for z.": lambda rate, u: (-u.log(), torch.zeros_like(u)),
+    "z is right. Its slope is negative: a larger rate makes the draw smaller.": But(lambda z, slope: (z, -slope)),
+    "z is right. The derivative of 1/rate is −1/rate², so the slope is −z/rate, not −z.": But(lambda z, slope: (z, -z)),
+    "z is right. The slope is asked for in rate, not in u.": lambda rate, u: (-u.log() / rate, -1 / (rate * u)),
+    "That is the density at u, not a draw: set the probability e^(−rate·z) equal to u.":
+        lambda rate, u: (rate * torch.exp(-rate * u), (1 - rate * u) * torch.exp(-rate * u)),
+}, "z = −log(u)/rate, with the slope −z/rate.",
     also=[lambda rate, u: (-torch.log1p(-u) / rate, torch.log1p(-u) / rate**2)],
     otherwise="Set e^(−rate·z) = u, solve for z, differentiate in rate.")
 
 
 def _weighed(weight: Callable) -> Callable:
-    return lambda f, mu, s, eps: f(mu + torch.exp(s) * eps) * weight(s, eps)
+    return lambda f, mu, s, eps: f(mu + s.exp() * eps) * weight(s, eps)
 
 
 check_score_for_log_sigma = Check(
     "score_for_log_sigma(f, mu, log_sigma, eps) → f(z)·(eps² − 1), one estimate for each draw (notebook 06).",
     _weighed(lambda s, eps: eps**2 - 1), [(torch.sin, *_noise(3)), (lambda z: (z > 0).double(), *_noise(4))], {
-        "That is the gradient in σ; the chain rule multiplies it by ∂σ/∂log σ = σ.":
-            _weighed(lambda s, eps: (eps**2 - 1) / torch.exp(s)),
-        "That is the gradient in log σ², which is half of that in log σ.": But(lambda estimates: 0.5 * estimates),
-        "The −1 is missing: it comes from the 1/σ in front of the density, and gives the score the mean zero.":
-            _weighed(lambda s, eps: eps**2),
-        "That is the gradient in μ: its score is eps/σ, that of log σ is eps² − 1.":
-            _weighed(lambda s, eps: eps / torch.exp(s)),
-        "The sign of the score: eps² − 1, since a draw far out is made likelier by a larger σ.": But(torch.neg),
-        "Return one estimate for each draw, not their mean.": But(torch.mean),
-        "f is to be taken at z = mu + σ·eps, not at eps.": lambda f, mu, s, eps: f(eps) * (eps**2 - 1),
-        "log_sigma is log σ, not σ: take its exponential.": lambda f, mu, s, eps: f(mu + s * eps) * (eps**2 - 1),
-    }, "f(z) times eps² − 1; no slope of f is needed.", otherwise="Multiply f(z) by ∂ log N(z; μ, σ²)/∂ log σ.")
+    "That is the gradient in σ; the chain rule multiplies it by ∂σ/∂log σ = σ.":
+        _weighed(lambda s, eps: (eps**2 - 1) / s.exp()),
+    "That is the gradient in log σ², which is half of that in log σ.": But(lambda estimates: 0.5 * estimates),
+    "The −1 is missing: it comes from the 1/σ in front of the density, and gives the score the mean zero.":
+        _weighed(lambda s, eps: eps**2),
+    "That is the gradient in μ: its score is eps/σ, that of log σ is eps² − 1.": _weighed(lambda s, eps: eps / s.exp()),
+    "The sign of the score: eps² − 1, since a draw far out is made likelier by a larger σ.": But(torch.neg),
+    "Return one estimate for each draw, not their mean.": But(torch.mean),
+    "f is to be taken at z = mu + σ·eps, not at eps.": lambda f, mu, s, eps: f(eps) * (eps**2 - 1),
+    "log_sigma is log σ, not σ: take its exponential.": lambda f, mu, s, eps: f(mu + s * eps) * (eps**2 - 1),
+}, "f(z) times eps² − 1; no slope of f is needed.", otherwise="Multiply f(z) by ∂ log N(z; μ, σ²)/∂ log σ.")
 
 
 def _values(seed: int, mu: float, sigma: float, *more: float) -> tuple[Tensor, Tensor, float, float]:
@@ -95,31 +91,29 @@ check_best_baseline = Check(
     _mean_weighed(torch.square),
     # in the third case one draw is the mean itself: there s is 0, and a quotient of two s² is not a number
     [_values(5, 1.0, 0.5), _values(6, -0.7, 1.4), _values(7, 0.5, 0.8, 0.5)], {
-        "That is the mean of f. Draws with a large score must count more: weigh with s².": lambda f, *_: f.mean(),
-        "Weigh with the square of the score, s², not with s.": _mean_weighed(lambda s: s),
-        "That is the gradient itself, the mean of f·s. The baseline is mean(f·s²)/mean(s²).":
-            lambda f, *rest: (f * _score(*rest)).mean(),
-        "The denominator, the mean of s², is missing.": lambda f, *rest: (f * _score(*rest)**2).mean(),
-        "The mean of a quotient is not the quotient of the means: s² cancels in it, and the mean of f is left.":
-            lambda f, *rest: (f * _score(*rest)**2 / _score(*rest)**2).mean(),
-        "s is (z − mu)/sigma², not z/sigma².": lambda f, z, mu, sigma: (f * z**2).mean() / (z**2).mean(),
-        "μ² + 3σ² belongs to f = z²; f_values may come from any f.": lambda f, z, mu, sigma: mu**2 + 3 * sigma**2,
-        "The absolute score is not its square: weigh with s².": _mean_weighed(torch.abs),
-        "Return one number, the baseline, not one for each draw.":
-            lambda f, *rest: f * _score(*rest)**2 / (_score(*rest)**2).mean(),
-    }, "the mean of f, weighed with the squared score.", otherwise="mean(f·s²)/mean(s²) with s = (z − mu)/sigma².")
+    "That is the mean of f. Draws with a large score must count more: weigh with s².": lambda f, *_: f.mean(),
+    "Weigh with the square of the score, s², not with s.": _mean_weighed(lambda s: s),
+    "That is the gradient itself, the mean of f·s. The baseline is mean(f·s²)/mean(s²).":
+        lambda f, *a: (f * _score(*a)).mean(),
+    "The denominator, the mean of s², is missing.": lambda f, *a: (f * _score(*a)**2).mean(),
+    "The mean of a quotient is not the quotient of the means: s² cancels in it, and the mean of f is left.":
+        lambda f, *a: (f * _score(*a)**2 / _score(*a)**2).mean(),
+    "s is (z − mu)/sigma², not z/sigma².": lambda f, z, mu, s: (f * z**2).mean() / (z**2).mean(),
+    "μ² + 3σ² belongs to f = z²; f_values may come from any f.": lambda f, z, mu, s: mu**2 + 3 * s**2,
+    "The absolute score is not its square: weigh with s².": _mean_weighed(torch.abs),
+    "Return one number, the baseline, not one for each draw.": lambda f, *a: f * _score(*a)**2 / (_score(*a)**2).mean(),
+}, "the mean of f, weighed with the squared score.", otherwise="mean(f·s²)/mean(s²) with s = (z − mu)/sigma².")
 
 check_score_over_pathwise = Check(
     "score_over_pathwise(a, sigma) → ratio of the estimators' mean squares for f = e^(az) (notebook 06).",
-    lambda a, sigma: 4 + 1 / (a * sigma)**2, [(0.7, 0.9), (3.0, 0.4), (1.5, 2.0)], {
-        "That is pathwise over score: turn it round.": But(lambda ratio: 1 / ratio),
-        "That takes e^(2az) and the score for independent: under the shifted Gaussian, z − μ has the mean 2aσ².":
-            But(lambda ratio: ratio - 4),
-        "The pathwise square has the factor a², since f' = a·e^(az): divide by it.":
-            lambda a, sigma: 4 * a**2 + 1 / sigma**2,
-        "The score is (z − μ)/σ²; you divided by σ once only.": lambda a, sigma: 4 * sigma**2 + 1 / a**2,
-        "f² is e^(2az), so the mean shifts by 2aσ², not by aσ².": But(lambda ratio: ratio - 3),
-        "The spread about the shifted mean is missing: E(z − μ)² = σ² + (2aσ²)².": lambda a, sigma: 4.0,
-        "That is the ratio of the roots: the mean squares were asked for.": But(lambda ratio: ratio**0.5),
-    }, "4 + 1/(aσ)², always more than 4: for this f the pathwise gradient wins.",
+    lambda a, s: 4 + 1 / (a * s)**2, [(0.7, 0.9), (3.0, 0.4), (1.5, 2.0)], {
+    "That is pathwise over score: turn it round.": But(lambda ratio: 1 / ratio),
+    "That takes e^(2az) and the score for independent: under the shifted Gaussian, z − μ has the mean 2aσ².":
+        But(lambda ratio: ratio - 4),
+    "The pathwise square has the factor a², since f' = a·e^(az): divide by it.": lambda a, s: 4 * a**2 + 1 / s**2,
+    "The score is (z − μ)/σ²; you divided by σ once only.": lambda a, s: 4 * s**2 + 1 / a**2,
+    "f² is e^(2az), so the mean shifts by 2aσ², not by aσ².": But(lambda ratio: ratio - 3),
+    "The spread about the shifted mean is missing: E(z − μ)² = σ² + (2aσ²)².": lambda a, s: 4.0,
+    "That is the ratio of the roots: the mean squares were asked for.": But(lambda ratio: ratio**0.5),
+}, "4 + 1/(aσ)², always more than 4: for this f the pathwise gradient wins.",
     otherwise="E(z − μ)² under N(μ + 2aσ², σ²) is σ² + 4a²σ⁴; divide by σ⁴ and by a².")

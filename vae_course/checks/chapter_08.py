@@ -12,8 +12,8 @@ from vae_course.densities import bernoulli_log_likelihood, kl_to_standard_normal
 from vae_course.models import VAE, GaussianEncoder, mlp
 
 
-def _forward(draw: Callable = torch.randn_like, use: Callable = lambda mu, logvar, eps: mu + torch.exp(0.5 * logvar) * eps,
-             give: Callable = lambda logits, mu, logvar: (logits, mu, logvar)) -> Callable:
+def _forward(draw: Callable = torch.randn_like, use: Callable = lambda mu, v, eps: mu + torch.exp(0.5 * v) * eps,
+             give: Callable = lambda logits, mu, v: (logits, mu, v)) -> Callable:
     """forward, or that with another noise, another use of it, or other things returned."""
     def forward(encode, decode, x):
         mu, logvar = encode(x)
@@ -40,46 +40,41 @@ def _passed(forward: Callable) -> SimpleNamespace:
         has_spread=lambda spread: close(z.std(0), spread, 0.06) and not close(z.std(0), sigma, 0.06))
 
 
-def _without_grad(encode, decode, x):
-    with torch.no_grad():
-        return _forward()(encode, decode, x)
-
-
 check_forward = Inspection(
     "forward(encode, decode, x) → recon_logits, mu, logvar, with z reparameterized (notebook 08).",
     _passed, _forward(), {
-        "Return three things: recon_logits, mu, logvar.":
-            (lambda seen: not seen.three, _forward(give=lambda logits, mu, logvar: logits)),
-        "The second and third value must be mu and logvar, as encode returned them.":
-            (lambda seen: not seen.kept, _forward(give=lambda logits, mu, logvar: (logits, mu, torch.exp(0.5 * logvar))),
-             _forward(give=lambda logits, mu, logvar: (logits, logvar, mu))),
-        "These look like probabilities: return the logits; the loss applies the sigmoid.":
-            (lambda seen: seen.logits.min() >= 0 and seen.logits.max() <= 1,
-             _forward(give=lambda logits, mu, logvar: (torch.sigmoid(logits), mu, logvar))),
-        "z has no noise: decoding mu alone is a plain autoencoder. Add sigma·eps.":
-            (lambda seen: seen.noiseless and close(seen.mean, seen.mu), _forward(torch.zeros_like)),
-        "All examples share one eps: draw it in the shape of mu, torch.randn_like(mu).":
-            (lambda seen: seen.noiseless, _forward(lambda mu: torch.randn(mu.shape[1]))),
-        "The spread of z is exp(logvar), the variance: logvar is log σ², so σ = exp(logvar / 2).":
-            (lambda seen: seen.has_spread(seen.sigma ** 2), _forward(use=lambda mu, v, eps: mu + v.exp() * eps)),
-        "The spread of z is logvar itself: take σ = exp(logvar / 2).":
-            (lambda seen: seen.has_spread(seen.logvar.abs()), _forward(use=lambda mu, v, eps: mu + v * eps)),
-        "The spread of z is 1: multiply eps by σ = exp(logvar / 2).":
-            (lambda seen: seen.has_spread(torch.ones(3)), _forward(use=lambda mu, v, eps: mu + eps)),
-        "eps seems uniform (torch.rand): it must be N(0, 1), torch.randn_like(mu).":
-            (lambda seen: seen.has_spread(seen.sigma / math.sqrt(12)), _forward(torch.rand_like)),
-        "z has mean {seen.shown.mean} and standard deviation {seen.shown.spread}; they should be mu and exp(logvar / 2), "
-        "which are {seen.shown.mu} and {seen.shown.sigma}.":
-            (lambda seen: not (close(seen.mean, seen.mu, 0.1) and close(seen.spread, seen.sigma, 0.06)),
-             _forward(use=lambda mu, v, eps: torch.exp(0.5 * v) * eps)),
-        "The latents share one eps: draw it in the shape of mu, torch.randn_like(mu).":
-            (lambda seen: (torch.corrcoef(seen.z.T) - torch.eye(3)).abs().max() > 0.1,
-             _forward(lambda mu: torch.randn(len(mu), 1))),
-        "No gradient reaches mu and logvar: do not detach them, and do not use torch.no_grad().":
-            (lambda seen: not seen.gradients, _without_grad,
-             _forward(use=lambda mu, v, eps: (mu + torch.exp(0.5 * v) * eps).detach()),
-             _forward(use=lambda mu, v, eps: mu.detach() + torch.exp(0.5 * v) * eps)),
-    }, "z = mu + exp(logvar / 2)·eps, with gradients to both.")
+    "Return three things: recon_logits, mu, logvar.":
+        (lambda seen: not seen.three, _forward(give=lambda logits, mu, v: logits)),
+    "The second and third value must be mu and logvar, as encode returned them.":
+        (lambda seen: not seen.kept, _forward(give=lambda logits, mu, v: (logits, mu, torch.exp(0.5 * v))),
+         _forward(give=lambda logits, mu, v: (logits, v, mu))),
+    "These look like probabilities: return the logits; the loss applies the sigmoid.":
+        (lambda seen: seen.logits.min() >= 0 and seen.logits.max() <= 1,
+         _forward(give=lambda logits, mu, v: (torch.sigmoid(logits), mu, v))),
+    "z has no noise: decoding mu alone is a plain autoencoder. Add sigma·eps.":
+        (lambda seen: seen.noiseless and close(seen.mean, seen.mu), _forward(torch.zeros_like)),
+    "All examples share one eps: draw it in the shape of mu, torch.randn_like(mu).":
+        (lambda seen: seen.noiseless, _forward(lambda mu: torch.randn(mu.shape[1]))),
+    "The spread of z is exp(logvar), the variance: logvar is log σ², so σ = exp(logvar / 2).":
+        (lambda seen: seen.has_spread(seen.sigma ** 2), _forward(use=lambda mu, v, eps: mu + v.exp() * eps)),
+    "The spread of z is logvar itself: take σ = exp(logvar / 2).":
+        (lambda seen: seen.has_spread(seen.logvar.abs()), _forward(use=lambda mu, v, eps: mu + v * eps)),
+    "The spread of z is 1: multiply eps by σ = exp(logvar / 2).":
+        (lambda seen: seen.has_spread(torch.ones(3)), _forward(use=lambda mu, v, eps: mu + eps)),
+    "eps seems uniform (torch.rand): it must be N(0, 1), torch.randn_like(mu).":
+        (lambda seen: seen.has_spread(seen.sigma / math.sqrt(12)), _forward(torch.rand_like)),
+    "z has mean {seen.shown.mean} and standard deviation {seen.shown.spread}; they should be mu and exp(logvar / 2), "
+    "which are {seen.shown.mu} and {seen.shown.sigma}.":
+        (lambda seen: not (close(seen.mean, seen.mu, 0.1) and close(seen.spread, seen.sigma, 0.06)),
+         _forward(use=lambda mu, v, eps: torch.exp(0.5 * v) * eps)),
+    "The latents share one eps: draw it in the shape of mu, torch.randn_like(mu).":
+        (lambda seen: (torch.corrcoef(seen.z.T) - torch.eye(3)).abs().max() > 0.1,
+         _forward(lambda mu: torch.randn(len(mu), 1))),
+    "No gradient reaches mu and logvar: do not detach them, and do not use torch.no_grad().":
+        (lambda seen: not seen.gradients, torch.no_grad()(_forward()),
+         _forward(use=lambda mu, v, eps: (mu + torch.exp(0.5 * v) * eps).detach()),
+         _forward(use=lambda mu, v, eps: mu.detach() + torch.exp(0.5 * v) * eps)),
+}, "z = mu + exp(logvar / 2)·eps, with gradients to both.")
 
 
 def _batch(seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -91,53 +86,47 @@ def _batch(seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 def _loss(combine: Callable) -> Callable:
     """A loss of another combination of recon and kl, (B,) nats each, D pixels and Z latents."""
-    return lambda x, logits, mu, logvar: combine(bernoulli_log_likelihood(x, logits), kl_to_standard_normal(mu, logvar),
-                                                 x[0].numel(), mu.shape[1])
+    return lambda x, logits, mu, v: combine(bernoulli_log_likelihood(x, logits), kl_to_standard_normal(mu, v),
+                                            x[0].numel(), mu.shape[1])
 
 
 check_loss = Check(
     "loss(x, recon_logits, mu, logvar) → −ELBO, the scalar mean over the batch, in nats per example (notebook 08).",
     _loss(lambda recon, kl, D, Z: -(recon - kl).mean()), [_batch(3), _batch(4)], {
-        "The sign: this is the ELBO; the loss that is minimised is −ELBO.": But(torch.neg),
-        "The sign of the KL: the loss is −recon + kl.": _loss(lambda recon, kl, D, Z: -(recon + kl).mean()),
-        "The KL is missing.": _loss(lambda recon, kl, D, Z: -recon.mean()),
-        "You averaged over the pixels: sum them, or β becomes 784 (here 42) in disguise.":
-            _loss(lambda recon, kl, D, Z: (-recon / D + kl).mean()),
-        "You averaged the KL over the latent dimensions: sum them.": _loss(lambda recon, kl, D, Z: (-recon + kl / Z).mean()),
-        "You averaged over pixels and latents: sum both; only the batch is averaged.":
-            _loss(lambda recon, kl, D, Z: (-recon / D + kl / Z).mean()),
-        "You summed over the batch: then the loss grows with the batch size. Average over it.":
-            _loss(lambda recon, kl, D, Z: -(recon - kl).sum()),
-        "The ½ of the KL is missing.": _loss(lambda recon, kl, D, Z: (-recon + 2 * kl).mean()),
-        "The sigmoid was applied twice: the arguments are logits already.":
-            lambda x, logits, *rest: _loss(lambda recon, kl, D, Z: (-recon + kl).mean())(x, torch.sigmoid(logits), *rest),
-        "784 is built in, but these pictures have another size: sum over the axes of x.":
-            _loss(lambda recon, kl, D, Z: (-recon * 784 / D + kl).mean()),
-    }, "−(recon − kl), summed over pixels and latents, averaged over the batch.",
+    "The sign: this is the ELBO; the loss that is minimised is −ELBO.": But(torch.neg),
+    "The sign of the KL: the loss is −recon + kl.": _loss(lambda recon, kl, D, Z: -(recon + kl).mean()),
+    "The KL is missing.": _loss(lambda recon, kl, D, Z: -recon.mean()),
+    "You averaged over the pixels: sum them, or β becomes 784 (here 42) in disguise.":
+        _loss(lambda recon, kl, D, Z: (-recon / D + kl).mean()),
+    "You averaged the KL over the latent dimensions: sum them.": _loss(lambda recon, kl, D, Z: (-recon + kl / Z).mean()),
+    "You averaged over pixels and latents: sum both; only the batch is averaged.":
+        _loss(lambda recon, kl, D, Z: (-recon / D + kl / Z).mean()),
+    "You summed over the batch: then the loss grows with the batch size. Average over it.":
+        _loss(lambda recon, kl, D, Z: -(recon - kl).sum()),
+    "The ½ of the KL is missing.": _loss(lambda recon, kl, D, Z: (-recon + 2 * kl).mean()),
+    "The sigmoid was applied twice: the arguments are logits already.":
+        lambda x, logits, *rest: _loss(lambda recon, kl, D, Z: (-recon + kl).mean())(x, torch.sigmoid(logits), *rest),
+    "784 is built in, but these pictures have another size: sum over the axes of x.":
+        _loss(lambda recon, kl, D, Z: (-recon * 784 / D + kl).mean()),
+}, "−(recon − kl), summed over pixels and latents, averaged over the batch.",
     form=lambda value: "" if isinstance(value, Tensor) and value.ndim == 0 else
     "Return one number: the mean over the batch, a tensor without axes.",
     unlike=lambda _, got, wanted: f"The value should be {wanted:.4f} here, got {got:.4f}.")
 
-
-def _mu_and_log_sigma(seed: int) -> tuple[Tensor, ...]:
-    g = torch.Generator().manual_seed(seed)
-    return tuple(torch.randn(4, 3, generator=g, dtype=torch.float64) for _ in range(2))
-
-
 check_kl_gradient = Check(
     "gradient(mu, log_sigma) → (∂KL/∂mu, ∂KL/∂log_sigma), both as mu (notebook 08; derived in 03).",
-    lambda mu, s: (mu, torch.exp(2 * s) - 1), [_mu_and_log_sigma(5), _mu_and_log_sigma(6)], {
-        "∂(½μ²)/∂μ is μ, not μ/2.": lambda mu, s: (mu / 2, ...),
-        "The sign of ∂KL/∂μ.": lambda mu, s: (-mu, ...),
-        "That is the derivative with respect to log σ²; log σ is half of that, so the chain rule gives a factor 2.":
-            lambda mu, s: (mu, 0.5 * (torch.exp(2 * s) - 1)),
-        "The argument is log σ, not log σ²: σ² = exp(2·log_sigma).": lambda mu, s: (mu, torch.exp(s) - 1),
-        "That is the formula for log σ² with log σ put in: σ² = exp(2·log_sigma), and the chain rule gives a 2.":
-            lambda mu, s: (mu, 0.5 * (torch.exp(s) - 1)),
-        "The sign of ∂KL/∂log σ.": lambda mu, s: (mu, 1 - torch.exp(2 * s)),
-        "That is the derivative with respect to σ, not to log σ: multiply by σ.":
-            lambda mu, s: (mu, torch.exp(s) - torch.exp(-s)),
-    }, "μ and σ² − 1, the same as autograd's, to rounding.",
+    lambda mu, s: (mu, (2 * s).exp() - 1),
+    [tuple(torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(k), dtype=torch.float64)) for k in (5, 6)], {
+    "∂(½μ²)/∂μ is μ, not μ/2.": lambda mu, s: (mu / 2, ...),
+    "The sign of ∂KL/∂μ.": lambda mu, s: (-mu, ...),
+    "That is the derivative with respect to log σ²; log σ is half of that, so the chain rule gives a factor 2.":
+        lambda mu, s: (mu, 0.5 * ((2 * s).exp() - 1)),
+    "The argument is log σ, not log σ²: σ² = exp(2·log_sigma).": lambda mu, s: (mu, s.exp() - 1),
+    "That is the formula for log σ² with log σ put in: σ² = exp(2·log_sigma), and the chain rule gives a 2.":
+        lambda mu, s: (mu, 0.5 * (s.exp() - 1)),
+    "The sign of ∂KL/∂log σ.": lambda mu, s: (mu, 1 - (2 * s).exp()),
+    "That is the derivative with respect to σ, not to log σ: multiply by σ.": lambda mu, s: (mu, s.exp() - (-s).exp()),
+}, "μ and σ² − 1, the same as autograd's, to rounding.",
     form=lambda value: "" if isinstance(value, (tuple, list)) and len(value) == 2 else
     "Return two things: ∂KL/∂mu and ∂KL/∂log_sigma.",
     unlike=lambda _, got, wanted: "∂KL/∂log σ is wrong: differentiate ½(e^{2s} − 1 − 2s) with s = log σ."
@@ -146,10 +135,10 @@ check_kl_gradient = Check(
 check_effective_beta = Check(
     "effective_beta(n_pixels, n_latents) of a loss that averages over both: mean(bce) + mean(kl) (notebook 08).",
     lambda n_pixels, n_latents: n_pixels / n_latents, [(784, 20), (100, 4)], {
-        "The other way round: dividing the reconstruction by 784 makes the KL heavier, so β > 1.": But(lambda b: 1 / b),
-        "That forgets the average over the latents, which divides the KL by n_latents.": lambda n_pixels, _: n_pixels,
-        "β is 1 only if neither is averaged.": lambda n_pixels, n_latents: 1,
-    }, "n_pixels / n_latents.",
+    "The other way round: dividing the reconstruction by 784 makes the KL heavier, so β > 1.": But(lambda b: 1 / b),
+    "That forgets the average over the latents, which divides the KL by n_latents.": lambda n_pixels, _: n_pixels,
+    "β is 1 only if neither is averaged.": lambda n_pixels, n_latents: 1,
+}, "n_pixels / n_latents.",
     unlike=lambda arguments, got, _: "Right for 784 and 20, but not for 100 and 4: use the arguments."
     if arguments[0] == 100 else
     f"For 784 pixels and 20 latents the answer is not {got}: multiply the loss by n_pixels and read off β.")
@@ -199,15 +188,15 @@ def _built(build: Callable) -> SimpleNamespace:
 check_deeper_vae = Inspection(
     "build() → an untrained VAE, (1, 28, 28), with two hidden layers of 200 on each side and 10 latents (notebook 08).",
     _built, _vae(), {
-        "Return the model: models.VAE(encoder, decoder).": (lambda seen: seen.model is None, lambda: None),
-        "encode gave shapes {seen.mu} and {seen.logvar}: there should be 10 latents.":
-            (lambda seen: not seen.mu == seen.logvar == (3, 10), _vae(latents=20)),
-        "decode gave the shape {seen.decoded}; it should be that of x, {seen.x}.":
-            (lambda seen: seen.decoded != seen.x, _vae(shape=(784,))),
-        "The {seen.side} ends in an activation: logits must be free to be any number.":
-            (lambda seen: seen.side and seen.activated, _vae(last=nn.Sigmoid), _vae(last=nn.Tanh)),
-        "The {seen.side}'s layers are {seen.got}; they should be {seen.wanted}, where act is an activation (mlp puts one "
-        "between its layers, none after its last).":
-            (lambda seen: seen.side, _vae(widths=(400,), decoder_widths=(400,)), _vae(decoder_widths=(400,)),
-             _vae(decoder_widths=(200, 3)), _vae(after_features=nn.Identity)),
-    }, "{seen.parameters:,} parameters, ready for training.fit.")
+    "Return the model: models.VAE(encoder, decoder).": (lambda seen: seen.model is None, lambda: None),
+    "encode gave shapes {seen.mu} and {seen.logvar}: there should be 10 latents.":
+        (lambda seen: not seen.mu == seen.logvar == (3, 10), _vae(latents=20)),
+    "decode gave the shape {seen.decoded}; it should be that of x, {seen.x}.":
+        (lambda seen: seen.decoded != seen.x, _vae(shape=(784,))),
+    "The {seen.side} ends in an activation: logits must be free to be any number.":
+        (lambda seen: seen.side and seen.activated, _vae(last=nn.Sigmoid), _vae(last=nn.Tanh)),
+    "The {seen.side}'s layers are {seen.got}; they should be {seen.wanted}, where act is an activation (mlp puts one "
+    "between its layers, none after its last).":
+        (lambda seen: seen.side, _vae(widths=(400,), decoder_widths=(400,)), _vae(decoder_widths=(400,)),
+         _vae(decoder_widths=(200, 3)), _vae(after_features=nn.Identity)),
+}, "{seen.parameters:,} parameters, ready for training.fit.")

@@ -65,10 +65,6 @@ class _AnyCheck:
         except Exception as error:
             return Verdict(False, f"Your function raised {type(error).__name__}: {error}")
 
-    def wrong_answers(self) -> list[tuple[str, Callable]]:
-        """(hint, answer) of each named mistake, as a reader might have written it."""
-        raise NotImplementedError
-
     def _examine(self, answer: Callable) -> str:
         """The message of ✓ without "Right: "; raises _Wrong with the hint of a wrong answer."""
         raise NotImplementedError
@@ -93,7 +89,7 @@ class Check(_AnyCheck):
 
     def __init__(self, says: str, right: Callable, cases: Iterable[tuple], mistakes: Mapping[str, Callable | But], done: str,
                  *, otherwise: str = "", also: Sequence[Callable] = (), form: Callable[[object], str] | None = None,
-                 unlike: Callable[[tuple, object, object], str] | None = None, tolerance: float = 1e-4):
+                 unlike: Callable[..., str] | None = None, tolerance: float = 1e-4):
         super().__init__(says, right)
         self.cases, self.done, self.otherwise, self.tolerance = list(cases), done, otherwise, tolerance
         self.mistakes = {hint: mistake.after(right) if isinstance(mistake, But) else mistake

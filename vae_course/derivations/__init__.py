@@ -10,7 +10,7 @@ from sympy.core.function import UndefinedFunction
 from vae_course.derivations import rendering
 from vae_course.derivations.clock import TimeIsUp, time_limit
 from vae_course.derivations.counterexamples import Search, search
-from vae_course.derivations.densities import normal_density, written_out
+from vae_course.derivations.gaussians import normal_density, written_out
 from vae_course.derivations.inequalities import prove_nonnegative
 from vae_course.derivations.proofs import Unproved, prove_equal
 

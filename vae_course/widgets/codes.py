@@ -7,16 +7,16 @@ import numpy as np
 
 from vae_course import latent, plots
 from vae_course.widgets import pictures
-from vae_course.widgets.explorer import PROBES, Explorer, as_array, check_codes, check_images, check_pictures, explained
+from vae_course.widgets.explorer import PROBES, Explorer, as_array, check_codes, check_pictures, check_pixels, explained
 
 PICTURE_SCALE = 8    # a 28×28 digit becomes 224 pixels wide
 SCALE_OF_TWO = 6     # where two stand side by side
 
-Picture = Callable[[np.ndarray], np.ndarray]
+Decode = Callable[[np.ndarray], np.ndarray]  # z (Z,) → picture (H, W) in [0, 1]
 
 
 @explained
-def latent_sliders(picture: Picture, latent_dim: int, dimensions: Sequence[int], *, reach: float = 3.0,
+def latent_sliders(picture: Decode, latent_dim: int, dimensions: Sequence[int], *, reach: float = 3.0,
                    seed: int = 0) -> Explorer:
     """Sliders for some dimensions of z, and the picture of that z beside them.
 
@@ -75,7 +75,7 @@ def _beside_the_picture(explorer: Explorer) -> None:
 # ---------------------------------------------------------------- many dimensions: principal axes
 
 @explained
-def axis_sliders(picture: Picture, codes, images=None, *, axes: int = 6, seed: int = 0) -> Explorer:
+def axis_sliders(picture: Decode, codes, images=None, *, axes: int = 6, seed: int = 0) -> Explorer:
     """Sliders along the directions in which the codes spread most, in their standard deviations.
 
     "random z" draws z from the prior N(0, I); "nearest training image" shows the image that differs least from the picture,
@@ -93,7 +93,7 @@ def axis_sliders(picture: Picture, codes, images=None, *, axes: int = 6, seed: i
         An Explorer; a Notice if there are no codes or images, or the codes do not belong to the model, or it is not trained.
     """
     codes = check_codes(codes)
-    training = None if images is None else pictures.Nearest(check_images(images))
+    training = None if images is None else pictures.Nearest(check_pixels(images))
     check_pictures(picture, codes)
     mean, directions, std = latent.principal_axes(codes, min(axes, codes.shape[1]))
     used = std > 1e-3 * std[0]  # along the others all codes are the same

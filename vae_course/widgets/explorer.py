@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 import ipywidgets
 import numpy as np
+from IPython.display import display
 from PIL import Image
 
 PROBES = 32          # how many codes are decoded to see whether a model is trained
@@ -23,9 +24,9 @@ class CannotExplore(ValueError):
 
 
 class Notice(ipywidgets.HTML):
-    """Stands in an explorer's place and says what to do."""
+    """Stands in an explorer's place and says what to do; displayed as plain HTML, which needs no kernel."""
 
-    _ipython_display_ = None  # ipywidgets 7 would display itself without the words
+    _ipython_display_ = None  # ipywidgets 7 would display the widget
 
     def __init__(self, message: str):
         super().__init__(f'<div role="alert" style="border-left: 4px solid #D55E00; padding: 0.4em 1em; line-height: 1.4">'
@@ -37,7 +38,7 @@ class Notice(ipywidgets.HTML):
         return f"Notice: {self.message}"
 
     def _repr_mimebundle_(self, **_):
-        return {**_view(self), "text/html": self.value, "text/plain": repr(self)}
+        return {"text/html": self.value, "text/plain": repr(self)}
 
 
 def explained(make: Callable) -> Callable:
@@ -61,17 +62,17 @@ class Explorer(ipywidgets.VBox):
         controls: name → widget; each move of one shows a new frame.
         buttons: text → what a press does.
 
-    Attributes: `controls`, `buttons`, `image`, `state` and `pad`, for tests and for those who compose explorers. A stored
-    notebook shows the still picture of the frame that was first displayed.
+    Attributes: `controls`, `buttons`, `image`, `state` and `pad`, for tests and for those who compose explorers. Where the
+    explorer cannot be shown, as in a notebook that is opened again, the still picture of the frame that was first displayed
+    stands in its place.
     """
-
-    _ipython_display_ = None  # ipywidgets 7 would display itself without the still picture
 
     def __init__(self, kind: str, frame: Callable[[], tuple[bytes, str]], controls: Mapping[str, ipywidgets.Widget],
                  buttons: Mapping[str, Callable[[], None]] | None = None):
         super().__init__()
         self.add_class("vae-explorer")
         self.add_class(f"vae-{kind}")
+        self.add_class(_live(self))
         self._frame, self._lock = frame, threading.RLock()
         self.controls, self.pad = dict(controls), None
         self.image, self.state = ipywidgets.Image(format="png", layout={"align_self": "flex-start"}), ipywidgets.Label()
@@ -113,11 +114,41 @@ class Explorer(ipywidgets.VBox):
         return self.image.value
 
     def _repr_mimebundle_(self, **_):
+        return {"application/vnd.jupyter.widget-view+json": {"version_major": 2, "version_minor": 0,
+                                                             "model_id": self.model_id},
+                "text/plain": f"Explorer: {self.state.value}"}
+
+    def outputs(self) -> list[dict]:
+        """What displaying it puts below a cell: the still picture, which hides while the explorer lives, and the explorer.
+
+        Two outputs, because of one that has both JupyterLab would show only the explorer, or "Error displaying widget".
+        """
+        still = [{"text/html": _still_html(_small(self.still()), self.state.value, _live(self))}] if self.image.value else []
+        return [*still, self._repr_mimebundle_()]
+
+    def _ipython_display_(self) -> None:
         _answer_beside_a_busy_cell(self)
-        bundle = {**_view(self), "text/plain": f"Explorer: {self.state.value}"}
-        if self.image.value:
-            bundle["image/png"] = base64.b64encode(_small(self.still())).decode()
-        return bundle
+        for bundle in self.outputs():
+            display(bundle, raw=True)
+
+
+def _live(widget: ipywidgets.Widget) -> str:
+    """The class of an explorer's element on a page: it is there as long as the explorer is."""
+    return f"live-{widget.model_id}"
+
+
+def _still_html(png: bytes, words: str, live: str) -> str:
+    """A picture for pages without an element of the class `live`; in JupyterLab it also takes the place of the error below.
+
+    Where the style is taken out, as in a notebook that is not trusted, no explorer is shown, and the picture is.
+    """
+    hidden = (f":root:has(.{live}) .still-{live}",
+              f".jp-OutputArea-child:has(.still-{live}) + .jp-OutputArea-child > .jp-OutputArea-output:not(:has(*))")
+    return (f'<style>{", ".join(hidden)} {{ display: none }}</style>'
+            f'<figure class="still-{live}" style="margin: 0"><img class="vae-still" '
+            f'alt="still picture of an explorer: {html.escape(words)}" '
+            f'src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+            f'<figcaption>A still picture: run this cell to explore.</figcaption></figure>')
 
 
 def _small(png: bytes) -> bytes:
@@ -136,11 +167,6 @@ def _answer_beside_a_busy_cell(widget: ipywidgets.Widget) -> None:
         vars(widget.comm).pop("_reply_subshell_id", None)
     for child in getattr(widget, "children", ()):
         _answer_beside_a_busy_cell(child)
-
-
-def _view(widget: ipywidgets.Widget) -> dict:
-    return {"application/vnd.jupyter.widget-view+json": {"version_major": 2, "version_minor": 0,
-                                                         "model_id": widget.model_id}}
 
 
 # ---------------------------------------------------------------- what an explorer is given
@@ -167,8 +193,8 @@ def check_codes(codes) -> np.ndarray:
     return codes
 
 
-def check_images(images) -> np.ndarray:
-    """images as (n, H, W) with n ≥ 1, of bytes 0–255 or of numbers in [0, 1]; `grey` makes pixels in [0, 1] of either.
+def check_pixels(images) -> np.ndarray:
+    """images as (n, H, W) with n ≥ 1, of bytes 0–255 or of numbers in [0, 1], as `in_unit_interval` takes them.
 
     Raises:
         CannotExplore: if there are none, or they have another shape or lie outside [0, 1].
@@ -186,7 +212,7 @@ def check_images(images) -> np.ndarray:
     return images
 
 
-def grey(images: np.ndarray) -> np.ndarray:
+def in_unit_interval(images: np.ndarray) -> np.ndarray:
     """Pixels in [0, 1], of bytes or of pixels that are so already."""
     return images / np.float32(255) if images.dtype == np.uint8 else images
 
@@ -213,7 +239,7 @@ def check_pictures(picture: Callable[[np.ndarray], np.ndarray], codes: np.ndarra
     """
     some = codes[np.linspace(0, len(codes) - 1, min(PROBES, len(codes))).astype(int)]
     try:
-        pictures = np.stack([as_array(picture(code)) for code in some])
+        decoded = np.stack([as_array(picture(code)) for code in some])
     except CannotExplore:
         raise  # it says already what to do
     except ValueError as error:
@@ -221,9 +247,9 @@ def check_pictures(picture: Callable[[np.ndarray], np.ndarray], codes: np.ndarra
                             f"Encode the images with the same model that decodes.") from error
     except Exception as error:
         raise CannotExplore(f"The decoder failed with {type(error).__name__}: {error}") from error
-    if pictures.ndim != 3:
-        raise CannotExplore(f"A picture must have shape (H, W), and got {pictures.shape[1:]}.")
-    if not pictures.std(axis=0).mean() >= LEAST_CHANGE:
+    if decoded.ndim != 3:
+        raise CannotExplore(f"A picture must have shape (H, W), and got {decoded.shape[1:]}.")
+    if not decoded.std(axis=0).mean() >= LEAST_CHANGE:
         raise CannotExplore("The decoder's pictures hardly change from code to code, so there is nothing to explore: "
                             "the model is not trained, or its latents have collapsed. Train it with training.fit(…), or "
                             "read trained weights with checkpoints.load_weights(…), and run this cell again.")

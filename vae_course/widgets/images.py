@@ -1,26 +1,26 @@
 """Explorers that start from images: the way between two of them, and the posterior of one, chosen or drawn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import ipywidgets
 import numpy as np
 
 from vae_course import latent, plots
 from vae_course.widgets import pictures
-from vae_course.widgets.codes import Picture
+from vae_course.widgets.codes import Decode
 from vae_course.widgets.explorer import (
     PROBES,
     CannotExplore,
     Explorer,
     as_array,
     check_codes,
-    check_images,
     check_one_code_each,
     check_pictures,
+    check_pixels,
     explained,
-    grey,
+    in_unit_interval,
 )
-from vae_course.widgets.figures import Bars
+from vae_course.widgets.figures import KeptFigure
 
 try:
     from vae_course.widgets.front_end import Sketch
@@ -29,11 +29,12 @@ except ImportError:  # anywidget is missing: images are chosen, not drawn
 
 SCALE = 4            # a 28×28 digit becomes 112 pixels wide
 SAMPLES = 4          # draws from the posterior that are shown
+CHARTS = [("µ", -4, 4, 0), ("σ", 0, 1.2, 1), ("KL in nats", 0, 6, 0)]  # title, low, high, the prior's value
 WALK = np.linspace(-3, 3, 7)  # values of the one dimension that is walked along
 
 
 @explained
-def interpolation(picture: Picture, codes, images, labels=None) -> Explorer:
+def interpolation(picture: Decode, codes, images, labels=None) -> Explorer:
     """From image A to image B in four ways: on the straight line (lerp) and on the arc (slerp), of codes and of pixels.
 
     Args:
@@ -46,7 +47,7 @@ def interpolation(picture: Picture, codes, images, labels=None) -> Explorer:
     Returns:
         An Explorer; a Notice if there are no images, or codes and images do not fit, or the model is not trained.
     """
-    codes, images = check_codes(codes), check_images(images)
+    codes, images = check_codes(codes), check_pixels(images)
     check_one_code_each(codes, images)
     check_pictures(picture, codes)
     labels = None if labels is None else as_array(labels)
@@ -57,7 +58,7 @@ def interpolation(picture: Picture, codes, images, labels=None) -> Explorer:
 
     def frame() -> tuple[bytes, str]:
         a, b, t = (control.value for control in controls.values())
-        x_a, x_b = (grey(images[k]).astype(float) for k in (a, b))
+        x_a, x_b = (in_unit_interval(images[k]).astype(float) for k in (a, b))
         straight, arc = latent.lerp(codes[a], codes[b], t), latent.slerp(codes[a], codes[b], t)
         pixels = latent.slerp(x_a.ravel(), x_b.ravel(), t).reshape(x_a.shape)
         row = {"A": x_a, "codes, lerp": as_array(picture(straight)), "codes, slerp": as_array(picture(arc)),
@@ -76,7 +77,7 @@ def interpolation(picture: Picture, codes, images, labels=None) -> Explorer:
 
 
 @explained
-def posterior_view(posterior: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], picture: Picture, images,
+def posterior_view(posterior: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], picture: Decode, images,
                    labels=None) -> Explorer:
     """What the model makes of one image, chosen or drawn: q(z|x), its cost, its reconstruction, what each dimension does.
 
@@ -89,8 +90,8 @@ def posterior_view(posterior: Callable[[np.ndarray], tuple[np.ndarray, np.ndarra
     Returns:
         An Explorer; a Notice if there are no images, or they do not fit the model, or it is not trained.
     """
-    images = check_images(images)
-    some = grey(images[np.linspace(0, len(images) - 1, min(PROBES, len(images))).astype(int)])
+    images = check_pixels(images)
+    some = in_unit_interval(images[np.linspace(0, len(images) - 1, min(PROBES, len(images))).astype(int)])
     try:
         codes = np.stack([posterior(x)[0] for x in some])
     except ValueError as error:
@@ -104,15 +105,15 @@ def posterior_view(posterior: Callable[[np.ndarray], tuple[np.ndarray, np.ndarra
 class _PosteriorView(Explorer):
     """The explorer of `posterior_view`. `x` is the image that is shown: the chosen one, or the one that was drawn last."""
 
-    def __init__(self, posterior, picture: Picture, images: np.ndarray, labels: np.ndarray | None):
+    def __init__(self, posterior, picture: Decode, images: np.ndarray, labels: np.ndarray | None):
         self.posterior, self.picture, self.images, self.labels = posterior, picture, images, labels
-        self.x, self._drawn = grey(images[0]), False
+        self.x, self._drawn = in_unit_interval(images[0]), False
         n_latents = len(posterior(self.x)[0])
         self._eps = np.random.default_rng(0).standard_normal((SAMPLES, n_latents))
         controls = {"image": ipywidgets.IntSlider(0, 0, len(images) - 1, description="image"),
                     "dimension": ipywidgets.IntSlider(0, 0, n_latents - 1, description="dimension")}
         super().__init__("posterior", self._picture_and_words, controls)
-        self._bars = Bars(n_latents, {"µ": (-4, 4, 0), "σ": (0, 1.2, 1), "KL in nats": (0, 6, 0)}, (7.6, 2.0))
+        self._charts = KeptFigure(len(CHARTS), (7.6, 2.0))
         left = [ipywidgets.VBox([*controls.values()])]
         if Sketch is not None and self.images.shape[1:] == (28, 28):
             left.append(self._make_sketch())
@@ -136,7 +137,7 @@ class _PosteriorView(Explorer):
 
     def choose(self) -> None:
         """Show the image that the slider names."""
-        self.x, self._drawn = grey(self.images[self.controls["image"].value]), False
+        self.x, self._drawn = in_unit_interval(self.images[self.controls["image"].value]), False
         self._show()
 
     def draw(self, ink: np.ndarray) -> None:
@@ -163,8 +164,16 @@ class _PosteriorView(Explorer):
         what += "" if self._drawn or self.labels is None else f", a {self.labels[self.controls['image'].value]}"
         words = (f"{what}: KL {kl.sum():.1f} nats in {len(mu)} dimensions; in dimension {d} µ = {mu[d]:.2f}, "
                  f"σ = {sigma[d]:.2f}, KL {kl[d]:.2f}")
-        for row in rows:
-            row[row <= max(Bars.TINTS)] = 0  # these greys stand for colours
-        picture = pictures.stack([*rows, self._bars.paint((mu, sigma, kl), d)])
-        return plots.encode_png(picture, Bars.TINTS), words.replace("-", "−")
+        charts, _ = self._charts.frame(lambda: _draw_bars(self._charts.axes, (mu, sigma, kl), d))
+        return plots.encode_png(pictures.stack([*rows, charts])), words.replace("-", "−")
+
+
+def _draw_bars(axes: Sequence, values: Sequence[np.ndarray], chosen: int) -> None:
+    """In each of CHARTS a bar for each of n values, the chosen one black, and a line where the prior is."""
+    for ax, numbers, (title, low, high, prior) in zip(axes, values, CHARTS):
+        colours = ["black" if k == chosen else plots.COLOURS["posterior"] for k in range(len(numbers))]
+        ax.axhline(prior, color=plots.COLOURS["prior"], linewidth=1, zorder=1)
+        ax.vlines(range(len(numbers)), 0, numbers, colours, linewidth=95 / (len(numbers) + 1))  # quicker than bars
+        ax.set(title=title, xlabel="dimension", xlim=(-1, len(numbers)), ylim=(low, high))
+        ax.spines[["top", "right"]].set_visible(False)
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from vae_course import plots
 from vae_course.widgets import pictures
-from vae_course.widgets.codes import PICTURE_SCALE, Picture
+from vae_course.widgets.codes import PICTURE_SCALE, Decode
 from vae_course.widgets.explorer import (
     CannotExplore,
     Explorer,
@@ -32,7 +32,7 @@ MANIFOLD_SIDE = 20   # decoded codes along a side of the map
 
 
 @explained
-def latent_pad(picture: Picture, codes, labels=None) -> Explorer:
+def latent_pad(picture: Decode, codes, labels=None) -> Explorer:
     """A map of the codes with a point to drag; the picture of that point follows.
 
     Mouse, touch and arrow keys move the point (Shift: ten steps, Home: back to z = 0). Where the pad cannot be shown, two
@@ -156,7 +156,7 @@ class PadExplorer(Explorer):
 class _LatentPad(PadExplorer):
     """The explorer of `latent_pad`: `position` is z, and the map shows the codes or, decoded, the manifold."""
 
-    def __init__(self, picture: Picture, codes: np.ndarray, labels: np.ndarray | None):
+    def __init__(self, picture: Decode, codes: np.ndarray, labels: np.ndarray | None):
         self.picture = picture
         self.ground = ipywidgets.ToggleButtons(options=["codes", "manifold"],
                                                tooltips=["map of the codes", "map of the decoded pictures"])

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from vae_course.plots import encode_png, grey_bytes
-from vae_course.widgets.explorer import grey
+from vae_course.widgets.explorer import in_unit_interval
 
 CAPTION = 18       # pixels above each image
 GAP = 8            # pixels between two
@@ -36,9 +36,11 @@ def _captions(names: tuple[str, ...], height: int, width: int) -> np.ndarray:
 
 
 def stack(rows: Sequence[np.ndarray]) -> np.ndarray:
-    """Grey pictures of bytes (H, W) below each other, on white."""
+    """Pictures of bytes below each other, on white: all (H, W), or, where one is (H, W, 3), all in colour."""
+    if any(picture.ndim == 3 for picture in rows):
+        rows = [picture if picture.ndim == 3 else picture[:, :, None].repeat(3, 2) for picture in rows]
     height, width = sum(len(picture) + GAP for picture in rows) - GAP, max(picture.shape[1] for picture in rows)
-    canvas, top = np.full((height, width), 255, np.uint8), 0
+    canvas, top = np.full((height, width, *rows[0].shape[2:]), 255, np.uint8), 0
     for picture in rows:
         canvas[top:top + len(picture), :picture.shape[1]] = picture
         top += len(picture) + GAP
@@ -67,7 +69,7 @@ class Nearest:
     @functools.cached_property
     def _pixels(self) -> np.ndarray:
         """(n, H·W) in [0, 1]; made when it is first needed."""
-        return grey(self.images).reshape(len(self.images), -1).astype(np.float32)
+        return in_unit_interval(self.images).reshape(len(self.images), -1).astype(np.float32)
 
     @functools.cached_property
     def _squares(self) -> np.ndarray:
@@ -95,7 +97,7 @@ class Nearest:
         words = f"nearest of {len(self.images):,} images: number {nearest}, at distance {distances[nearest]:.1f}"
         if len(self.images) > 1:
             words += f"; the images themselves are typically {self.typical:.1f} from their nearest other one"
-        return grey(self.images[nearest]), words
+        return in_unit_interval(self.images[nearest]), words
 
 
 def like_mnist(ink: np.ndarray) -> np.ndarray:

@@ -12,12 +12,12 @@ from vae_course.widgets.explorer import (
     Explorer,
     as_array,
     check_codes,
-    check_images,
     check_one_code_each,
     check_one_label_each,
     check_pictures,
+    check_pixels,
     explained,
-    grey,
+    in_unit_interval,
 )
 from vae_course.widgets.pad import LATENT_PLANE, PadExplorer, Plane
 
@@ -83,7 +83,7 @@ def style_mix(picture: Ask, codes, images, labels) -> Explorer:
         An Explorer; a Notice if there are no images, or codes, images and labels do not fit, or the model is not trained,
         or `picture` takes no class.
     """
-    codes, images = check_codes(codes), check_images(images)
+    codes, images = check_codes(codes), check_pixels(images)
     check_one_code_each(codes, images)
     labels, classes = _check_classes(picture, codes, labels)
     drawn = as_array(picture(codes[0], classes[0]))
@@ -98,7 +98,7 @@ def style_mix(picture: Ask, codes, images, labels) -> Explorer:
     def frame() -> tuple[bytes, str]:
         a, b, t, digit = (control.value for control in controls.values())
         everyone = _in_one_style(picture, latent.lerp(codes[a], codes[b], t), classes)
-        ends = [grey(images[k]) for k in (a, b)]
+        ends = [in_unit_interval(images[k]) for k in (a, b)]
         three = pictures.row([ends[0], everyone[digit], ends[1]], ["A", f"mixed, as digit {digit}", "B"], MIDDLE)
         words = (f"t = {t:.2f} of the way from A, digit {labels[a]}, to B, digit {labels[b]}; "
                  f"the mixed style drawn as digit {digit}")

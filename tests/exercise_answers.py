@@ -1,0 +1,330 @@
+"""Answers to the exercises that cannot be made of the checks' own data, by chapter.
+
+RIGHT: (name of the check, a right answer by a second route), so that the check's own right function is compared with
+another. WRONG: (name, a wrong answer that is no named mistake, a part of what the check must say about it).
+"""
+
+import math
+
+import torch
+from torch import nn
+from torch.distributions import Bernoulli, Categorical, Exponential, Independent, MixtureSameFamily, Normal, kl_divergence
+from torch.nn import functional as F
+
+from vae_course.densities import reparameterize
+from vae_course.linear_gaussian import LinearGaussian
+from vae_course.models import VAE, GaussianEncoder, reference_vae
+
+STANDARD = Normal(0.0, 1.0)
+
+
+def bernoullis(x, lam):
+    return Bernoulli(lam).log_prob(x[:, None]).sum(-1)
+
+
+def one_measurement_after_the_other(x, w, m, sigma):
+    mean, variance = torch.tensor(0.0), torch.tensor(1.0)
+    for value in x:     # each posterior is the next prior
+        total = w ** 2 * variance + sigma ** 2
+        mean, variance = mean + variance * w * (value - m - w * mean) / total, variance * sigma ** 2 / total
+    return mean, variance
+
+
+def terms(p, q):
+    return torch.where(p > 0, p * torch.log(p / q), 0.0)
+
+
+def table(normal, edges):
+    return torch.cat([torch.zeros(1), normal.cdf(edges), torch.ones(1)]).diff()
+
+
+def tensors(*numbers):
+    return (torch.tensor([number], dtype=torch.float64) for number in numbers)
+
+
+def gap_by_difference(w, sigma, x, mu, v):
+    model = LinearGaussian(w, 0.0, sigma)
+    recon, kl, _ = model.elbo(*tensors(x, mu, v))
+    return (model.log_px(*tensors(x)) - (recon - kl)).squeeze()
+
+
+def best_q_by_scaling(w, sigma, tau, x):
+    mean, variance = LinearGaussian(w * tau, 0.0, sigma).posterior(*tensors(x))     # z = tau·u with u ~ N(0, 1)
+    return tau * mean.item(), tau**2 * variance.item()
+
+
+def distance_by_quadrature(x, w, mu, sigma):
+    """By the three-point Gauss–Hermite rule, exact for a square: E f(ε) = (f(−√3) + 4 f(0) + f(√3)) / 6."""
+    spread = (w * sigma).square().sum().sqrt()
+    errors = [x - (w * mu).sum() - spread * eps for eps in (-math.sqrt(3), 0.0, math.sqrt(3))]
+    return (errors[0] ** 2 + 4 * errors[1] ** 2 + errors[2] ** 2) / 6
+
+
+def slope_by_autograd(mu, logvar, eps):
+    logvar = logvar.clone().requires_grad_()
+    z = torch.addcmul(mu, torch.exp(0.5 * logvar), eps)
+    z.sum().backward()
+    return z.detach(), logvar.grad
+
+
+def score_by_autograd(f, mu, log_sigma, eps):
+    log_sigma = log_sigma.clone().requires_grad_()
+    z = (mu + log_sigma.exp() * eps).detach()
+    Normal(mu, log_sigma.exp()).log_prob(z).sum().backward()
+    return f(z) * log_sigma.grad
+
+
+def baseline_by_search(f, z, mu, sigma):
+    b = torch.zeros((), dtype=f.dtype, requires_grad=True)
+    mean_square = (((f - b) * (z - mu) / sigma**2)**2).mean()       # a parabola in b: one Newton step is exact
+    slope, = torch.autograd.grad(mean_square, b, create_graph=True)
+    curvature, = torch.autograd.grad(slope, b)
+    return (b - slope / curvature).detach()
+
+
+def ratio_by_quadrature(a, sigma, mu=0.0):
+    z = torch.linspace(-12 * sigma, 12 * sigma + 4 * a * sigma**2, 20_001, dtype=torch.float64)
+    density = Normal(mu, sigma).log_prob(z).exp()
+    score, path = torch.exp(a * z) * (z - mu) / sigma**2, a * torch.exp(a * z)
+    return (torch.trapezoid(density * score**2, z) / torch.trapezoid(density * path**2, z)).item()
+
+
+def bce_mass_by_quadrature(lam):
+    t = (torch.arange(10_000, dtype=torch.float64) + 0.5) / 10_000
+    return (lam ** t * (1 - lam) ** (1 - t)).mean()
+
+
+def kl_sum(mu, logvar):
+    return 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar).sum()
+
+
+def loss_of_torch(x, recon_logits, mu, logvar):
+    return (F.binary_cross_entropy_with_logits(recon_logits, x, reduction="sum") + kl_sum(mu, logvar)) / len(x)
+
+
+def vae(activation, last=()):
+    """build of the deeper VAE, with these activations and further layers at the end."""
+    features = nn.Sequential(nn.Flatten(), nn.Linear(784, 200), activation, nn.Linear(200, 200), activation)
+    decoder = nn.Sequential(nn.Linear(10, 200), activation, nn.Linear(200, 200), activation, nn.Linear(200, 784), *last,
+                            nn.Unflatten(1, (1, 28, 28)))
+    return lambda: VAE(GaussianEncoder(features, 200, 10), decoder)
+
+
+def entropy(p, axis=-1):
+    return -torch.xlogy(p, p).sum(axis)
+
+
+def angle_between(a, b):
+    return torch.arccos((a @ b / (a.norm() * b.norm())).clamp(-1, 1))
+
+
+def arc_by_rotation(a, b, t):
+    """Turn a in the plane of a and b, in an orthogonal basis; slerp is linear in the lengths of a and b."""
+    angle = angle_between(a, b)
+    if torch.sin(angle) < 1e-3:
+        return a + t * (b - a)
+    one = a / a.norm()
+    two = b / b.norm() - torch.cos(angle) * one
+    weight_a, weight_b = torch.sin((1 - t) * angle) / torch.sin(angle), torch.sin(t * angle) / torch.sin(angle)
+    along = weight_a * a.norm() + weight_b * b.norm() * torch.cos(angle)
+    return along * one + weight_b * b.norm() * torch.sin(angle) * two / two.norm()
+
+
+def arc_without_the_special_case(a, b, t):
+    angle = angle_between(a, b).double()
+    angle = torch.where(angle < 1e-2, 0.0, angle)  # rounding alone decides whether the angle is exactly 0
+    return (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
+
+
+def latent(S, T, beta):
+    return max(S - beta * T, 0.0), max(0.5 * math.log(S / (beta * T)), 0.0)
+
+
+def predict_from(above, T, beta):
+    return len(above), 0.5 * torch.log(above / (beta * T)).sum()
+
+
+def falls(column, by):
+    return max(column) - column[-1] > by
+
+
+def steps(column):
+    return [after - before for before, after in zip(column, column[1:])]
+
+
+def diagnose(log, order=("collapse", "no price", "overfitting and gap", "learning rate")):
+    """The first illness of `order` whose sign shows, else healthy."""
+    falling, gap = falls(log["validation_elbo"], 5), log["train_elbo"][-1] - log["validation_elbo"][-1] > 20
+    signs = {"collapse": log["train_kl"][-1] < 1, "no price": log["train_kl"][-1] > 100, "overfitting": falling, "gap": gap,
+             "overfitting and gap": falling and gap, "learning rate": min(steps(log["train_elbo"])) < -1}
+    found = next((name for name in order if signs[name]), "healthy")
+    return "overfitting" if found in ("gap", "overfitting and gap") else found
+
+
+def diagnose_by_sums(log):
+    if log["validation_kl"][-1] < 2:
+        return "collapse"
+    if log["train_kl"][-1] > 3 * log["train_kl"][0] + 50 or log["train_kl"][-1] > 120:
+        return "no price"
+    if sum(max(0, -step) for step in steps(log["train_elbo"])) > 4:
+        return "learning rate"
+    return "overfitting" if falls(log["validation_elbo"], 5) else "healthy"
+
+
+def diagnose_by_last_epoch(log):
+    train, validation, rate = (log[name][-1] for name in ("train_elbo", "validation_elbo", "train_kl"))
+    if rate < 1 or rate > 100:
+        return "collapse" if rate < 1 else "no price"
+    if train - validation > 35:
+        return "overfitting"
+    return "learning rate" if train < -190 else "healthy"
+
+
+def means_by_one_hot(mu, labels, num_classes):
+    one_hot = F.one_hot(labels, num_classes).float()
+    return one_hot.T @ mu / one_hot.sum(0)[:, None]
+
+
+def bayes(log_px, log_prior, shift=True):
+    joint = (log_px - shift * log_px.amax(1, keepdim=True)).exp() * log_prior.exp()
+    return (joint / joint.sum(1, keepdim=True)).log()
+
+
+def mean_square(shift, stretch, variance):
+    return stretch / (2 * stretch - 1) ** 0.5 * math.exp(shift ** 2 / ((2 * stretch - 1) * variance))
+
+
+def draws_by_counting(shift, stretch, variance, loss):
+    if stretch <= 0.5:
+        return torch.tensor(math.inf)
+    m = mean_square(shift, stretch, variance)
+    return next(torch.tensor(k) for k in range(1, 10_000) if (m - 1) / (2 * k) <= loss)
+
+
+def guess_by_tweedie(y, points, weights, sigma):
+    y = torch.tensor(float(y), dtype=torch.float64, requires_grad=True)
+    log_p = torch.logsumexp(torch.log(weights.double()) - (y - points.double()) ** 2 / (2 * sigma ** 2), 0)
+    return (y + sigma ** 2 * torch.autograd.grad(log_p, y)[0]).detach()
+
+
+def auroc_by_loops(normal, odd):
+    pairs = [(o < n) + (o == n) / 2 for n in normal.tolist() for o in odd.tolist()]
+    return sum(pairs) / len(pairs)
+
+
+RIGHT = [
+    ("check_generate", lambda decode, n, latent_dim: decode(STANDARD.sample((n, latent_dim)))),
+    ("check_coin_flips", lambda x: Bernoulli(torch.full_like(x, 0.5)).log_prob(x).sum()),
+    ("check_class_posterior", lambda x, weights, lam: torch.softmax(weights.log() + bernoullis(x[None], lam)[0], 0)),
+    ("check_posterior_of_several", one_measurement_after_the_other),
+    ("check_effective_sample_size", lambda v: torch.exp(2 * torch.logsumexp(v, 0) - torch.logsumexp(2 * v, 0))),
+    ("check_mixture_log_px", lambda x, weights, lam:
+     MixtureSameFamily(Categorical(weights), Independent(Bernoulli(lam), 1)).log_prob(x)),
+    ("check_both_directions", lambda p, q: [kl_divergence(Bernoulli(a), Bernoulli(b)) for a, b in ((p, q), (q, p))]),
+    ("check_categorical_kl", lambda p, q: terms(p, q).sum(-1)),
+    ("check_binned_normal_kl", lambda p, q, edges: terms(table(p, edges), table(q, edges)).sum()),
+    ("check_change_unit", lambda h, kl, c: (Normal(0.0, c * math.exp(h)).entropy() - STANDARD.entropy(), kl)),
+    ("check_mixture_moments", lambda w, m, s:
+     ((mixed := MixtureSameFamily(Categorical(w), Normal(m, s))).mean, mixed.variance)),
+    ("check_kl_from_log_sigma", lambda mu, s: kl_divergence(Normal(mu, s.exp()), STANDARD).sum(-1)),
+    ("check_kl_normals", lambda mu, sigma, m, tau: kl_divergence(Normal(mu, sigma), Normal(m, tau))),
+    ("check_kl_of_batch", lambda mu, v: kl_divergence(Normal(mu, torch.exp(v / 2)), STANDARD).flatten(1).sum(1)),
+    ("check_cost_of_halving", lambda s: kl_divergence(Normal(0.0, torch.tensor([s, s / 2])), STANDARD).diff()[0]),
+    ("check_kl_slopes", torch.func.grad(lambda mu, s: kl_divergence(Normal(mu, s), STANDARD).sum(), argnums=(0, 1))),
+    ("check_highest_log_px", lambda w, s: LinearGaussian(w, 0.0, s).log_px(*tensors(0.0)).squeeze()),
+    ("check_discrete_elbo", lambda joint, q: (torch.special.xlogy(q, joint) - torch.special.xlogy(q, q)).sum().item()),
+    ("check_gap_of_q", gap_by_difference),
+    ("check_best_q", best_q_by_scaling),
+    ("check_expected_distance", distance_by_quadrature),
+    ("check_noise_share", lambda mu, v: v.exp().mean(0) / ((mu ** 2 + v.exp()).mean(0) - mu.mean(0) ** 2)),
+    ("check_priced_sigma", lambda w, tau, beta: beta and (1 + w ** 2 / (beta * tau ** 2)) ** -0.5),
+    ("check_code_information", lambda a, q: Normal(0.0, (a ** 2 + q) ** 0.5).entropy() - Normal(0.0, q ** 0.5).entropy()),
+    ("check_draw_and_slope", slope_by_autograd),
+    ("check_draw_exponential", lambda rate, u: ((z := Exponential(rate).icdf(u)), -z / rate)),
+    ("check_score_for_log_sigma", score_by_autograd),
+    ("check_best_baseline", baseline_by_search),
+    ("check_score_over_pathwise", ratio_by_quadrature),
+    ("check_gaussian_nats", lambda x, mean, sigma: Normal(mean, sigma).log_prob(x).flatten(1).sum(1)),
+    ("check_best_sigma", lambda x, mean: F.mse_loss(mean, x).item() ** 0.5),
+    ("check_bce_mass", bce_mass_by_quadrature),
+    ("check_bits_per_dimension", lambda nats, n, a: math.log2(a) - nats / n / math.log(2)),
+    ("check_loss", loss_of_torch),
+    ("check_kl_gradient", torch.func.grad(lambda mu, s: kl_sum(mu, 2 * s), argnums=(0, 1))),
+    ("check_deeper_vae", vae(nn.ReLU())),
+    ("check_information_of_table", lambda q: entropy(q.mean(0)) - entropy(q).mean()),
+    ("check_log_mixture", lambda z, mu, v: MixtureSameFamily(
+        Categorical(torch.ones(len(mu))), Independent(Normal(mu, torch.exp(v / 2)), 1)).log_prob(z)),
+    ("check_arc", arc_by_rotation),
+    ("check_blend", lambda codes, weights: F.normalize(weights, dim=0) @ codes),
+    ("check_best_latent", latent),
+    ("check_predict", lambda e, T, beta: predict_from(e[e > beta * T], T, beta)),
+    ("check_free_bits", lambda kl, floor: torch.maximum(kl.mean(0), torch.tensor(floor)).sum()),
+    ("check_diagnose", diagnose),
+    ("check_diagnose", diagnose_by_sums),
+    ("check_conditional_elbo", lambda x, mu, v, m: x - kl_divergence(Normal(mu, (v / 2).exp()), Normal(m, 1)).sum(1)),
+    ("check_conditional_elbo", lambda x, mu, v, m:
+     x.sub_(mu.sub_(m).square_().add_(v.exp()).sub_(1).sub_(v).sum(1), alpha=0.5)),
+    ("check_best_means", means_by_one_hot),
+    ("check_log_class_posterior", bayes),
+    ("check_information_given_z", lambda p:
+     entropy(p.sum(1), (0, 1)) + entropy(p.sum(0), (0, 1)) - entropy(p, (0, 1, 2)) - entropy(p.sum((0, 1)))),
+    ("check_iw_bound", lambda v: v.amax(0) + (v - v.amax(0)).exp().mean(0).log()),
+    ("check_draws_needed", draws_by_counting),
+    ("check_best_guess", guess_by_tweedie),
+    ("check_auroc", auroc_by_loops),
+]
+
+WRONG = [
+    ("check_bits_per_pixel", lambda nats: 1.0, "the answer is not 1.0"),
+    ("check_coin_flips", lambda x: 784 * math.log(0.5), "not for a black picture"),
+    ("check_coin_flips", lambda x: 3.0, "the answer is not 3.0"),
+    ("check_class_posterior", lambda x, weights, lam: weights.softmax(0), "should be"),
+    ("check_effective_sample_size", lambda v: v.exp().sum(0) ** 2 / (v.exp() ** 2).sum(0), "not finite"),
+    ("check_mixture_log_px", lambda x, weights, lam: (bernoullis(x, lam).exp() @ weights).log(), "underflow to 0"),
+    ("check_categorical_kl", lambda p, q: (p * torch.log(p / q)).sum(-1), "0·log 0 must not give NaN"),
+    ("check_categorical_kl", lambda p, q: torch.nan_to_num(p * torch.log(p / q), posinf=0.0).sum(-1), "where q = 0 < p"),
+    ("check_both_directions", lambda p, q: (p - q, q - p), "the answer should be"),
+    ("check_kl_from_log_sigma", lambda mu, s: mu.mean(), "The shape should be (5,), and is ()"),
+    ("check_kl_from_log_sigma", lambda mu, s: 0 * mu.sum(1), "the answer should be"),
+    ("check_kl_normals", lambda mu, s, m, t: 0 * mu, "The formula of section 4"),
+    ("check_kl_of_batch", lambda mu, v: (mu ** 2 + v.exp() - 1 - v).sum((1, 2, 3)) / 2, "Your function raised"),
+    ("check_highest_log_px", lambda w, s: 0.0, "largest at x = m"),
+    ("check_discrete_elbo", lambda joint, q: (q * (joint / q).log()).sum(), "not NaN"),
+    ("check_best_q", lambda *arguments: best_q_by_scaling(*arguments)[::-1], "Return mean, variance"),
+    ("check_noise_share", lambda mu, v: (2 * v).exp().mean(0) / ((2 * v).exp().mean(0) + mu.var(0)), "the answer should be"),
+    ("check_draw_and_slope", lambda mu, v, eps: (reparameterize(mu, v), 0.5 * torch.exp(v / 2) * eps), "differentiate this"),
+    ("check_draw_exponential", lambda rate, u: (Exponential(rate).sample(), -u), "solve for z"),
+    ("check_gaussian_nats", lambda x, m, s: torch.full((len(x),), math.nan), "not finite"),
+    ("check_bce_mass", lambda lam: torch.tensor(2 * lam - 1) / torch.tensor(lam / (1 - lam)).log(), "0/0"),
+    ("check_loss", lambda *arguments: loss_of_torch(*arguments).item(), "Return one number"),
+    ("check_loss", lambda x, logits, mu, v: loss_of_torch(x, logits, mu, 2 * v), "The value should be"),
+    ("check_kl_gradient", lambda mu, s: (mu ** 2, (2 * s).exp() - 1), "only ½μ² depends on μ"),
+    ("check_kl_gradient", lambda mu, s: (mu, (2 * s).exp()), "differentiate ½(e^{2s} − 1 − 2s)"),
+    ("check_kl_gradient", lambda mu, s: (mu / 2, 0.5 * ((2 * s).exp() - 1)), "∂(½μ²)/∂μ is μ"),
+    ("check_effective_beta", lambda n_pixels, n_latents: 39.2, "use the arguments"),
+    ("check_effective_beta", lambda n_pixels, n_latents: n_pixels * n_latents, "the answer is not 15680"),
+    ("check_deeper_vae", lambda: reference_vae(latent_dim=10), "The encoder's layers are 400, act, 10, 10"),
+    ("check_deeper_vae", vae(nn.ReLU(), [nn.Unflatten(1, (28, 28))]), "Your function raised"),
+    ("check_information_of_table", lambda q: (q * (q / q.mean(1, keepdim=True)).log()).sum(1).mean(), "mean(1) gives it"),
+    ("check_information_of_table", lambda q: (q * (q / q.mean(0)).log()).sum(1).mean(), "0·log 0"),
+    ("check_log_mixture", lambda z, mu, v: Normal(mu, torch.exp(v / 2)).log_prob(z).sum(1).exp().mean().log(), "underflow"),
+    ("check_arc", arc_without_the_special_case, "use lerp there"),
+    ("check_best_latent", lambda S, T, beta: latent(S, T, beta) if S > 1 else (0.0, 0.0), ""),
+    ("check_best_latent", lambda S, T, beta: latent(S, T, beta) if S > 1.4 * beta * T else (0.0, 0.0), ""),
+    ("check_predict", lambda e, T, beta: predict_from(e[:int((e > beta * T).long().cumprod(0).sum())], T, beta), ""),
+    ("check_diagnose", lambda log: "healthy", "The rate is near 0"),
+    ("check_diagnose", lambda log: diagnose(log, ("collapse", "overfitting", "learning rate", "no price")), "and you said"),
+    ("check_diagnose", lambda log: diagnose(log, ("no price", "overfitting", "learning rate")), "The rate is near 0"),
+    ("check_diagnose", lambda log: diagnose(log, ("collapse", "no price", "learning rate")), "validation ELBO has fallen"),
+    ("check_diagnose", lambda log: diagnose(log, ("collapse", "no price", "gap", "learning rate")), "be there a gap"),
+    ("check_diagnose", lambda log: diagnose(log, ("collapse", "no price", "overfitting", "learning rate")), "by nats, and"),
+    ("check_diagnose", diagnose_by_last_epoch, "again and again"),
+    ("check_diagnose", lambda log: "sick", "Return one of"),
+    ("check_best_means", lambda mu, labels, c: torch.stack([mu[labels == y].mean(1) for y in range(c)]), "raised"),
+    ("check_best_means", lambda *arguments: means_by_one_hot(*arguments).T, "the answer should be"),
+    ("check_log_class_posterior", lambda *arguments: bayes(*arguments, shift=False), "stay in logarithms"),
+    ("check_iw_bound", lambda v: torch.zeros(v.shape[1]), ""),
+    ("check_draws_needed", lambda shift, stretch, *rest: draws_by_counting(shift, stretch + 0.5, *rest), ""),
+    ("check_best_guess", lambda y, points, weights, sigma: y, ""),
+    ("check_auroc", lambda n, o: (o[:min(len(n), len(o))] < n[:len(o)]).double().mean(), "should be"),
+]
