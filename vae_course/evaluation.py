@@ -28,8 +28,6 @@ class Estimate(NamedTuple):
 class TestElbo(NamedTuple):
     """The test ELBO and its two terms, in nats per example."""
 
-    __test__ = False  # pytest must not take this for a test
-
     elbo: Estimate
     distortion: Estimate  # −E_q log p(x|z)
     rate: Estimate        # KL(q(z|x) || p(z))
@@ -71,7 +69,7 @@ def test_elbo(model, images: Tensor, *condition: Tensor, prepare: Callable[[Tens
 
     Args:
         model: as in `objectives`.
-        images: (N, 1, 28, 28) uint8.
+        images: (N, …), what `prepare` takes: uint8 for those of `data`.
         condition: nothing, or the labels (N,) of a conditional model.
         prepare: how the model was trained to see images: `data.stochastic`, `data.fixed` or `data.grey`.
         seed: of both draws.
@@ -80,17 +78,18 @@ def test_elbo(model, images: Tensor, *condition: Tensor, prepare: Callable[[Tens
         TestElbo, in nats per example. The standard errors are those of N independent examples.
     """
     generator = torch.Generator(images.device).manual_seed(seed)
-    recon, kl = [], []
+    recon: list[Tensor] = []
+    kl: list[Tensor] = []
     for block in _blocks(model, images, condition, prepare, seed):
         with runtime.checking_values(everywhere=not recon):         # of the first block: reading makes a GPU wait
             terms = elbo_terms(model, *block, generator=generator)
         recon.append(terms.recon)
         kl.append(terms.kl)
-    recon, kl = torch.cat(recon), torch.cat(kl)
-    return TestElbo(estimate(recon - kl), estimate(-recon), estimate(kl))
+    distortion, rate = -torch.cat(recon), torch.cat(kl)         # (N,) nats each
+    return TestElbo(estimate(-distortion - rate), estimate(distortion), estimate(rate))
 
 
-test_elbo.__test__ = False  # pytest must not take this for a test
+test_elbo.__test__ = TestElbo.__test__ = False  # type: ignore[attr-defined]  # pytest must not take them for tests
 
 
 @torch.no_grad()
@@ -125,7 +124,8 @@ def log_px(model, images: Tensor, *condition: Tensor, n_samples: int, prepare: C
     chunk = max(1, rows // batch)                                   # samples of each image that are decoded at once
     sizes = [min(chunk, n_samples - done) for done in range(0, n_samples, chunk)]
     generator = torch.Generator(images.device).manual_seed(seed)
-    values, errors = [], []
+    values: list[Tensor] = []
+    errors: list[Tensor] = []
     for block in _blocks(model, images, condition, prepare, seed):
         for x, *c in zip(*(tensor.split(batch) for tensor in block)):
             with runtime.checking_values(everywhere=not values):    # of the first block: reading makes a GPU wait
@@ -227,7 +227,8 @@ def calibration(model, images: Tensor, *condition: Tensor, prepare: Callable[[Te
     for x, *c in _blocks(model, images, condition, prepare, seed):
         if not ((x == 0) | (x == 1)).all():
             raise ValueError("prepare must give pixels of 0 and 1, such as data.stochastic, got values between them")
-        p = model.likelihood.mean(model.decode(reparameterize(*model.encode(x, *c), generator), *c)).flatten()
+        mu, logvar = model.encode(x, *c)
+        p = model.likelihood.mean(model.decode(reparameterize(mu, logvar, generator), *c)).flatten()
         group = (p * bins).long().clamp(max=bins - 1).cpu()
         for row, values in zip(sums, (p, x.flatten(), torch.ones_like(p))):
             row.index_add_(0, group, values.cpu().double())

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -132,9 +133,9 @@ class VAE(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
-        self.likelihood = likelihood if likelihood is not None else BernoulliLikelihood()
+        self.likelihood: Any = likelihood if likelihood is not None else BernoulliLikelihood()
         self.input_shape = tuple(input_shape)
-        self.latent_dim = encoder.latent_dim
+        self.latent_dim: int = encoder.latent_dim  # type: ignore[assignment]
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """mu and logvar of q(z|x), (B, Z) each, for images x (B, *input_shape) in [0, 1]."""
@@ -211,10 +212,10 @@ class VAE(nn.Module):
         Raises:
             ValueError: if z does not have Z numbers.
         """
-        z = torch.as_tensor(np.asarray(z), dtype=torch.float32)
-        if z.shape != (self.latent_dim,):
-            raise ValueError(f"z must have shape ({self.latent_dim},), got {tuple(z.shape)}")
-        mean = self.likelihood.mean(self.decode(z.unsqueeze(0).to(next(self.parameters()).device), *condition))
+        code = torch.as_tensor(np.asarray(z), dtype=torch.float32)
+        if code.shape != (self.latent_dim,):
+            raise ValueError(f"z must have shape ({self.latent_dim},), got {tuple(code.shape)}")
+        mean = self.likelihood.mean(self.decode(code.unsqueeze(0).to(next(self.parameters()).device), *condition))
         return mean.reshape(mean.shape[-2:]).clamp(0, 1).cpu().numpy()
 
     def _check_input(self, x: Tensor) -> None:
@@ -248,7 +249,7 @@ def reference_vae(latent_dim: int = 20, hidden_dim: int = 400, activation: Calla
     decoder = nn.Sequential(mlp([latent_dim, hidden_dim, 784], activation), nn.Unflatten(1, (1, 28, 28)))
     model = VAE(encoder, decoder, likelihood)
     if mean_image is not None:
-        start_at_mean_image(decoder[0][-1], mean_image, likelihood)
+        start_at_mean_image(decoder[0][-1], mean_image, likelihood)  # type: ignore[index]
     return model
 
 
@@ -271,7 +272,7 @@ def conv_vae(latent_dim: int = 20, channels: int = 32, hidden_dim: int = 256, ac
                             nn.Unflatten(1, (wide, 7, 7)), nn.ConvTranspose2d(wide, channels, 4, 2, 1), activation(),
                             nn.ConvTranspose2d(channels, 1, 4, 2, 1), PixelBias())
     if mean_image is not None:
-        start_at_mean_image(decoder[-1], mean_image, likelihood)
+        start_at_mean_image(decoder[-1], mean_image, likelihood)  # type: ignore[arg-type]
     return VAE(GaussianEncoder(features, hidden_dim, latent_dim), decoder, likelihood)
 
 

@@ -100,7 +100,8 @@ def train_and_save(options: argparse.Namespace, device: torch.device) -> None:
                                       mean_image=data.grey(images.train.images).mean(0).cpu()).to(device)
     warmed_up = partial(objectives.warm_up_negative_elbo, warm_up=options.warm_up)
     loss = warmed_up if options.warm_up else objectives.negative_elbo
-    history = training.fit(model, loss, train, epochs=options.epochs, prepare=prepare, batch_size=options.batch_size,
+    history = training.fit(model, loss, train,  # type: ignore[arg-type]  # labels are there where a model takes them
+                           epochs=options.epochs, prepare=prepare, batch_size=options.batch_size,
                            learning_rate=options.learning_rate, seed=options.seed, resume=options.resume,
                            extend=SCHEDULES.get(options.extend), loss_takes_progress=bool(options.warm_up),
                            checkpoint=options.out / "checkpoint.pt", progress=sys.stderr.isatty())

@@ -41,7 +41,7 @@ def describe(value: Any) -> str:
     what a function that is called does inside.
     """
     if value is None or isinstance(value, numbers.Number | str | bytes):
-        return repr(value.item() if hasattr(value, "item") else value)
+        return repr(value.item() if hasattr(value, "item") else value)  # type: ignore[union-attr]  # a NumPy scalar
     if isinstance(value, np.ndarray):
         value = torch.as_tensor(value)
     if isinstance(value, Tensor):
@@ -117,7 +117,7 @@ def settle(now: dict, found: dict | None, extend: Callable | None, path: str | o
         raise CheckpointError(
             f"{path} was written by an earlier version of the course, which did not save {', '.join(absent)}: whether it is "
             f"of this run cannot be told. The file is left as it is. To go on from its weights with a new schedule: "
-            f"model.load_state_dict(checkpoints.load_checkpoint({os.fspath(path)!r})['model']), then fit with another "
+            f"model.load_state_dict(checkpoints.load_checkpoint({str(path)!r})['model']), then fit with another "
             f"checkpoint; or start anew with resume=False (the old file is kept)")
     before = saved["extensions"]
     if extend is not None and now["epochs"] > saved["epochs"]:  # a new extension

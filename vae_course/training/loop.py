@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -88,7 +89,8 @@ def fit(
     loss = PreparedLoss(model, loss_fn, prepare, loss_takes_progress)
     loss.check_call(train)
     bf16, n_steps = runtime.bf16_is_fast(device) if bf16 is None else bf16, len(train[0]) // batch_size
-    found, settings = checkpoint_to_resume(checkpoint, resume, extend), {}
+    found = checkpoint_to_resume(checkpoint, resume, extend)
+    settings: dict[str, Any] = {}
     if checkpoint is not None:
         settings = {"loss": describe(loss_fn), "loss_takes_progress": bool(loss_takes_progress), "n": len(train[0]),
                     "prepare": describe(prepare), "data": fingerprint(train), "batch_size": batch_size, "epochs": epochs,
@@ -134,14 +136,14 @@ def plan(epochs: int, n_steps: int, learning_rate: float, schedule: Callable, ex
         return learning_rate * schedule(share), share
     past = extensions[-1][0] * n_steps
     added = epochs * n_steps - past
-    rates = learning_rate * extend(torch.arange(added) / added)
+    rates = learning_rate * extend(torch.arange(added) / added)  # type: ignore[misc]  # where there are extensions
     return torch.cat([torch.zeros(past), rates]), torch.ones(epochs * n_steps)
 
 
 def before_the_first_step(step: TrainingStep, loss: PreparedLoss, validation) -> None:
     """Tell the model what it is trained on, and check values where the steps will not, because reading them waits."""
     if hasattr(step.model, "note_training_data"):
-        step.model.note_training_data(*step.train)
+        step.model.note_training_data(*step.train)  # type: ignore[operator]
     if runtime.waits_when_read(step.train[0]):
         step.check_values()
         if validation is not None:
@@ -171,11 +173,12 @@ def evaluate(model: nn.Module, loss_fn: Callable[..., dict[str, Tensor]], prepar
     tensors = as_tensors("data", data)
     model.eval()
     loss = PreparedLoss(model, loss_fn, prepare, loss_takes_progress)
-    end, totals = torch.ones(1, device=tensors[0].device), {}
+    end = torch.ones(1, device=tensors[0].device)
+    totals: dict[str, Tensor] = {}
     with runtime.seeded(VALIDATION_SEED, tensors[0].device):
         for x, *rest in zip(*(tensor.split(VALIDATION_BATCH) for tensor in tensors)):
             for name, value in loss(end, x, *rest).items():
-                totals[name] = totals.get(name, 0) + value * len(x)
+                totals[name] = totals.get(name, torch.zeros_like(value)) + value * len(x)
     return {f"validation_{name}": (total / len(tensors[0])).item() for name, total in totals.items()}
 
 

@@ -38,7 +38,7 @@ def checkpoint_to_resume(path: str | os.PathLike | None, resume: bool, extend: C
     """
     if resume and path is None:
         raise ValueError("resume=True needs the path of a checkpoint, got checkpoint=None")
-    if resume and Path(path).exists():
+    if resume and path is not None and Path(path).exists():
         return load_checkpoint(Path(path))
     if extend is not None:
         raise ValueError("extend adds epochs to a finished run: it needs resume=True and the checkpoint of that run, got "
@@ -54,8 +54,8 @@ class Run:
         self.device = next(model.parameters()).device
         self.path = None if path is None else Path(path)
         self.history, self.epochs_on_disk, self.previous_kept = History(), 0, False
-        if resumed is not None:
-            self._resume(resumed)
+        if resumed is not None and self.path is not None:
+            self._resume(resumed, self.path)
         self.last = self._snapshot(self.history)
 
     def _snapshot(self, history: list[dict]) -> dict:
@@ -71,8 +71,8 @@ class Run:
         self.optimizer.param_groups[0]["lr"] = rate  # load_state_dict replaced the tensor that the step writes to
         self.history = History(snapshot["history"])
 
-    def _resume(self, checkpoint: dict) -> None:
-        check_same_architecture(self.model.state_dict(), checkpoint["model"], self.path)
+    def _resume(self, checkpoint: dict, path: Path) -> None:
+        check_same_architecture(self.model.state_dict(), checkpoint["model"], path)
         self._restore(checkpoint)
         runtime.set_random_state(checkpoint["random"], self.device)
         self.epochs_on_disk, self.previous_kept = len(self.history), True

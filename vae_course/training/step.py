@@ -76,7 +76,8 @@ class TrainingStep:
         self.rate = torch.zeros((), device=device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.rate, fused=True,
                                           capturable=device.type == "cuda")
-        self.names, self.log = None, None                           # of the loss's terms; (n_steps, n_terms + 1)
+        self.names: list[str] = []                                  # of the loss's terms, once there are some
+        self.log = torch.zeros(self.n_steps, 0, device=device)      # (n_steps, n_terms + 1)
 
     def __call__(self) -> None:
         batch = self.batches[self.epoch_step].squeeze(0)                            # (B,) indices
@@ -91,7 +92,7 @@ class TrainingStep:
         self._record(terms, norm)
 
     def _record(self, terms: dict[str, Tensor], norm: Tensor) -> None:
-        if self.log is None:
+        if not self.names:
             self.names = ["loss", *(name for name in terms if name != "loss")]
             self.log = torch.zeros(self.n_steps, len(self.names) + 1, device=self.rate.device)
         values = torch.stack([*(terms[name].detach().float() for name in self.names), norm.float()])

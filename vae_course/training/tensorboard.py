@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,8 @@ class TensorBoardLog:
     """Writes each epoch's row, and pictures, for TensorBoard; does nothing without a folder."""
 
     def __init__(self, folder: str | os.PathLike | None, log_images: Callable[[nn.Module], Tensor] | None):
-        self.folder, self.log_images, self.writer = folder, log_images, None
+        self.folder, self.log_images = folder, log_images
+        self.writer: Any = None     # a SummaryWriter, in a run that has a folder
 
     def __enter__(self) -> "TensorBoardLog":
         if self.folder is not None:
