@@ -14,6 +14,8 @@ from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell
 
 ROOT = Path(__file__).parent
+LONG = ("test_chapter_derivations.py", "test_identities.py", "test_derivations.py")     # minutes of one core
+PATIENCE = 600      # seconds to wait for a kernel's answer; a busy machine may need many
 sys.path.insert(0, str(ROOT / "tests"))
 
 import cell_rules  # noqa: E402  (tests/cell_rules.py)
@@ -43,8 +45,9 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Notebooks first, then what is slow: of two processes that share the tests, none is left with a long one at the end."""
-    items.sort(key=lambda item: (not isinstance(item, IPyNbCell), item.get_closest_marker("slow") is None))
+    """Long files first: of two processes that share the tests, none is left with one at the end."""
+    items.sort(key=lambda item: (not isinstance(item, IPyNbCell), item.get_closest_marker("slow") is None,
+                                 item.path.name not in LONG))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -55,8 +58,8 @@ def pytest_runtest_call(item):
     kernel, notebook = item.parent.kernel, item.parent.path.name
     if not getattr(kernel, "watched", False):
         message = kernel.execute_cell_input(cell_rules.WATCH_COMMANDS, allow_stdin=False)
-        kernel.await_reply(message, timeout=60)
-        kernel.await_idle(message, timeout=60)
+        kernel.await_reply(message, timeout=PATIENCE)
+        kernel.await_idle(message, timeout=PATIENCE)
         kernel.watched = True
     if notebook not in _watches:
         _watches[notebook] = cell_rules.Stopwatch()
