@@ -47,7 +47,7 @@ check_class_posterior = Check(
     otherwise="Compute p(x|z) for each class as a product over the pixels, times weights, then divide by the sum.")
 
 
-def _several(x, w, m, sigma, prior=1.0, each=None):
+def _several(x, w, m, sigma, *, prior=1.0, each=None):
     precision = prior + len(x) * (w ** 2 / sigma ** 2 if each is None else each)
     return w * (x - m).sum() / sigma ** 2 / precision, torch.as_tensor(1 / precision)
 

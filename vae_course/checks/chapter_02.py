@@ -15,6 +15,10 @@ def _doubles(*values) -> tuple[Tensor, ...]:
     return tuple(torch.tensor(value, dtype=torch.float64) for value in values)
 
 
+def _normal(mean: float, sigma: float) -> Normal:
+    return Normal(torch.tensor(mean, dtype=torch.float64), torch.tensor(sigma, dtype=torch.float64))
+
+
 def _coin_kl(p: Tensor, q: Tensor) -> Tensor:
     return p * torch.log(p / q) + (1 - p) * torch.log((1 - p) / (1 - q))
 
@@ -59,10 +63,9 @@ check_categorical_kl = Check(
     "The sign: the ratio in the logarithm is p/q.": But(torch.neg),
     "These are bits: take the natural logarithm.": But(lambda kl: kl / math.log(2)),
     "That is the cross-entropy: the entropy of p is not taken off.": lambda p, q: -xlogy(p, q).sum(-1),
-} | {
-    f"A small number in the logarithm (about {epsilon:g}) hides what is infinite: leave it out.":
-        lambda p, q, epsilon=epsilon: (p * torch.log((p + epsilon) / (q + epsilon))).sum(-1)
-    for epsilon in (1e-5, 1e-6, 1e-8, 1e-10, 1e-12)
+    **{f"A small number in the logarithm (about {epsilon:g}) hides what is infinite: leave it out.":
+       lambda p, q, epsilon=epsilon: (p * torch.log((p + epsilon) / (q + epsilon))).sum(-1)
+       for epsilon in (1e-5, 1e-6, 1e-8, 1e-10, 1e-12)},
 }, "(B,) nats, zeros included.",
     otherwise="Where p = 0 the term is 0 (0·log 0 must not give NaN); where q = 0 < p it is inf.")
 
@@ -83,8 +86,8 @@ def _by_densities(p: Normal, q: Normal, edges: Tensor) -> Tensor:
 
 check_binned_normal_kl = Check(
     "binned_normal_kl(p, q, edges) → the KL of the two tables of bins, both tails included (notebook 02).",
-    _binned, [(Normal(*_doubles(0.8, 0.5)), Normal(*_doubles(0.0, 1.0)), *_doubles([-0.5, -0.1, 0.3, 0.7, 1.1, 1.5])),
-                 (Normal(*_doubles(-1.0, 1.5)), Normal(*_doubles(0.5, 1.0)), *_doubles([-1.0, -0.2, 0.4, 2.0]))], {
+    _binned, [(_normal(0.8, 0.5), _normal(0.0, 1.0), *_doubles([-0.5, -0.1, 0.3, 0.7, 1.1, 1.5])),
+                 (_normal(-1.0, 1.5), _normal(0.5, 1.0), *_doubles([-1.0, -0.2, 0.4, 2.0]))], {
     "The arguments are swapped: the average is over p.": lambda p, q, e: _binned(q, p, e),
     "The two tails are missing: the tables do not sum to one.": lambda p, q, e: _binned(p, q, e, slice(1, -1)),
     "One tail is missing: what lies above the last edge is a letter too.": lambda p, q, e: _binned(p, q, e, slice(0, -1)),
@@ -115,7 +118,7 @@ check_change_unit = Check(
 }, "h shifts by log c, and the KL stays.", otherwise="Return the differential entropy, then the KL.")
 
 
-def _moments(weights: Tensor, means: Tensor, within: Tensor) -> tuple[Tensor, Tensor]:
+def _moments(weights: Tensor, means: Tensor, within: Tensor | float) -> tuple[Tensor, Tensor]:
     mean = (weights * means).sum()
     return mean, within + (weights * (means - mean) ** 2).sum()
 

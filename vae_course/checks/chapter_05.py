@@ -9,7 +9,7 @@ from torch import Tensor
 from vae_course.checks.check import But, Check
 
 
-def _distance(noise: Callable[[Tensor, Tensor], Tensor]) -> Callable:
+def _distance(noise: Callable[[Tensor, Tensor], Tensor | float]) -> Callable:
     """The distance at the centre, plus what the noise adds, made of the weights and the standard deviations."""
     return lambda x, w, mu, s: (x - (w * mu).sum()) ** 2 + noise(w, s)
 

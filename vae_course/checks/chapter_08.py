@@ -145,7 +145,7 @@ check_effective_beta = Check(
 
 
 def _vae(latents: int = 10, widths: Sequence[int] = (200, 200), decoder_widths: Sequence[int] = (200, 200),
-         after_features: Callable = nn.ReLU, last: Callable = nn.Identity, shape: Sequence[int] = (1, 28, 28)) -> Callable:
+         after_features: Callable = nn.ReLU, last: Callable = nn.Identity, shape: tuple[int, ...] = (1, 28, 28)) -> Callable:
     """build of the VAE 784 – 200 – 200 – 10 – 200 – 200 – 784, or of that with something wrong."""
     def build() -> VAE:
         features = nn.Sequential(nn.Flatten(), mlp([784, *widths]), after_features())
@@ -165,7 +165,7 @@ def _layers(network: nn.Module) -> list[str]:
     return found
 
 
-def _built(build: Callable) -> SimpleNamespace:
+def _built(build: Callable[[], VAE]) -> SimpleNamespace:
     """What build returns, what it makes of three pictures, and the first side whose layers are wrong."""
     model = build()
     if not isinstance(model, nn.Module):

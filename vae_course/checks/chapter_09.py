@@ -39,7 +39,7 @@ _g = torch.Generator().manual_seed(9)
 _mu, _logvar = torch.randn(5, 3, generator=_g), torch.randn(5, 3, generator=_g) - 1
 
 
-def _parts(z, mu, logvar, variance=torch.exp, log_variance=lambda v: v):
+def _parts(z, mu, logvar, *, variance=torch.exp, log_variance=lambda v: v):
     """The log-density of each cloud and latent, (n, Z)."""
     return -0.5 * ((z - mu) ** 2 / variance(logvar) + log_variance(logvar) + math.log(2 * math.pi))
 
@@ -81,7 +81,7 @@ def _way(angle: Callable[[Tensor, Tensor], Tensor] = _angle, divide: bool = True
     """Slerp with another angle, or without the division by its sine."""
     def point(a: Tensor, b: Tensor, t: float) -> Tensor:
         omega = angle(a, b)
-        bottom = torch.sin(omega) if divide else 1.0
+        bottom = torch.sin(omega) if divide else torch.ones(())
         if divide and abs(bottom) < 1e-3:
             return (1 - t) * a + t * b
         return (torch.sin((1 - t) * omega) * a + torch.sin(t * omega) * b) / bottom

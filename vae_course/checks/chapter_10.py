@@ -9,7 +9,7 @@ from torch import Tensor
 from vae_course.checks.check import But, Check
 
 
-def _latent(S, T, beta, always=False):
+def _latent(S, T, beta, *, always=False):
     return (S - beta * T, 0.5 * math.log(S / (beta * T))) if always or S > beta * T else (0.0, 0.0)
 
 
