@@ -173,13 +173,14 @@ class Notebook:
         """Save the notebook; `kernel`: as one for a kernel of that name."""
         self.page.evaluate(SAVE, kernel)
 
-    def end_kernels(self) -> None:
-        """End all kernels of the server."""
-        self.page.evaluate(END_KERNELS)
-
-    def reopen(self, without_kernel: bool = False) -> None:
-        """Load the page anew; without a kernel, where JupyterLab asks which one it should start."""
-        self.page.reload()
+    def reopen(self, end_kernels: bool = True, without_kernel: bool = False) -> None:
+        """Load the page anew, with a new kernel or with the old one; without any, where JupyterLab asks which to start."""
+        address, heard = self.page.url, len(self.console)
+        if end_kernels:
+            self.page.evaluate(END_KERNELS)
+        self.page.goto("about:blank")
+        del self.console[heard:]  # what JupyterLab says to the end of its kernels, or of its page, is not of interest
+        self.page.goto(address)
         self._wait_until_open(without_kernel)
 
     def start(self, command: str = "notebook:run-all-cells") -> None:
@@ -276,7 +277,7 @@ class Notebook:
 
     def close(self) -> None:
         """End the kernels, so that they do not pile up over the tests."""
-        self.end_kernels()
+        self.page.evaluate(END_KERNELS)
         self.page.close()
 
     def explorers(self) -> list:

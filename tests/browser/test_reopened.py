@@ -22,7 +22,7 @@ def shown(notebook) -> int:
 
 @pytest.fixture
 def saved(notebook):
-    """A notebook with two explorers from one cell, one from another, and a Notice; run, looked at while alive, and saved."""
+    """A notebook with two explorers from one cell, one from another, and a Notice; run, and looked at while alive."""
     open_and_run(notebook, f"display({spot.CALLS['pad']}, {spot.CALLS['figure']})", spot.CALLS["posterior"],
                  "widgets.latent_pad(picture, codes)")
     assert len(notebook.explorers()) == 3 and all(explorer.element.is_visible() for explorer in notebook.explorers())
@@ -41,9 +41,12 @@ def looks_as_it_should(notebook, name: str) -> None:
     assert not notebook.explorers() and not notebook.broken_widgets()
 
 
-def test_opened_again_with_a_new_kernel(saved):
+def test_opened_again_while_the_kernel_lives_and_with_a_new_one(saved):
     saved.save()
-    saved.end_kernels()
+    saved.reopen(end_kernels=False)
+    saved.wait_for_explorers()
+    until(saved.page, lambda: shown(saved) == 0, "no still picture beside a living explorer")
+    assert len(saved.explorers()) == 3 and not saved.broken_widgets()
     saved.reopen()
     until(saved.page, lambda: "Error displaying widget" in saved.page.content(), "JupyterLab has looked for the widgets")
     looks_as_it_should(saved, "still-new-kernel")
@@ -51,7 +54,6 @@ def test_opened_again_with_a_new_kernel(saved):
 
 def test_opened_again_without_a_kernel(saved):
     saved.save(kernel="none of this name")
-    saved.end_kernels()
     saved.reopen(without_kernel=True)
     assert saved.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.hasNoKernel")
     looks_as_it_should(saved, "still-no-kernel")
@@ -63,14 +65,5 @@ def test_opened_again_where_it_is_not_trusted(saved):
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.append(nbformat.v4.new_markdown_cell("Changed by somebody else: its signature is gone."))
     nbformat.write(notebook, path)
-    saved.end_kernels()
     saved.reopen()
     looks_as_it_should(saved, "still-not-trusted")
-
-
-def test_opened_again_while_the_kernel_lives(saved):
-    saved.save()
-    saved.reopen()
-    saved.wait_for_explorers()
-    until(saved.page, lambda: shown(saved) == 0, "no still picture beside a living explorer")
-    assert len(saved.explorers()) == 3 and not saved.broken_widgets()
