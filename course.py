@@ -36,8 +36,8 @@ LANES = {
               [*FILES, "notebooks", "tests/test_widgets.py", "tests/test_explorers.py", "tests/test_latent.py"]),
 }
 REPORTS = ROOT / "build" / "tests"  # what each lane's tests took
-PROGRAMS = {  # task: what it does, and what Python is given to do it
-    "lint": ("check the style of the code", ["-m", "ruff", "check", "."]),
+PROGRAMS = {  # task: what it does, and what Python is given to do it, once or several times
+    "lint": ("check the style of the code and the types of the package", ["-m", "ruff", "check", "."], ["-m", "mypy"]),
     "notebooks": ("execute every notebook and store its outputs", ["tools/notebooks.py", "execute"]),
     "stamp": ("write the repository's address into badges and set-up cells", ["tools/notebooks.py", "stamp"]),
     "benchmark": ("time the trainer against the textbook script (needs the full MNIST)", ["benchmarks/train_speed.py"]),
@@ -370,9 +370,10 @@ def clean() -> None:
 
 
 def program(task: str) -> None:
-    """Run one of the course's own programs, or one that is installed."""
+    """Run one of the course's own programs, or those that are installed."""
     environment = ready(task)
-    must(run([environment.python, *PROGRAMS[task][1]], environment.variables))
+    for given in PROGRAMS[task][1:]:
+        must(run([environment.python, *given], environment.variables))
 
 
 def usage() -> None:
@@ -389,7 +390,7 @@ TASKS = {
     "test-all": (test_all.__doc__, test_all),
     "test-browser": (test_browser.__doc__, test_browser),
     "test-colab": (test_colab.__doc__, test_colab),
-    **{task: (about, partial(program, task)) for task, (about, _) in PROGRAMS.items()},
+    **{task: (about, partial(program, task)) for task, (about, *_) in PROGRAMS.items()},
     "clean": (clean.__doc__, clean),
     "help": (usage.__doc__, usage),
 }

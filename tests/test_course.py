@@ -213,7 +213,7 @@ def start(task: str, how: str, **variables: str) -> subprocess.CompletedProcess:
 
 @pytest.mark.parametrize("how", ["make", "course.py"])
 def test_tasks_in_a_folder_with_an_odd_name(environment, how):
-    for module in ("jupyterlab", "pytest", "ruff"):
+    for module in ("jupyterlab", "pytest", "ruff", "mypy"):
         install(environment, module, TELLING)
     root, venv = str(course.ROOT), str(environment.venv)
     lab = start("lab", how, LAB_OPTIONS="--no-browser --port=1")
@@ -223,6 +223,7 @@ def test_tasks_in_a_folder_with_an_odd_name(environment, how):
     assert "['-n', '3', '--dist', 'loadfile'," in test.stdout
     lint = start("lint", how)
     assert f"['check', '.'] {root} {venv}" in lint.stdout and lint.returncode == 0, lint
+    assert f"[] {root} {venv}" in lint.stdout, lint
     assert start("help", how).stdout.count(f"{'make' if how == 'make' else 'python course.py'} ") == len(course.TASKS)
 
 

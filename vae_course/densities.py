@@ -103,10 +103,10 @@ def kl_between_normals(mu: Tensor, logvar: Tensor, prior_mu: Tensor, prior_logva
     """KL( N(mu, diag exp(logvar)) || N(prior_mu, diag exp(prior_logvar)) ), one value per example.
 
     Args:
-        mu, logvar, prior_mu, prior_logvar: (B, Z), all of one shape.
+        mu, logvar, prior_mu, prior_logvar: (…, Z), all of one shape.
 
     Returns:
-        (B,) nats, ≥ 0.
+        (…) nats, ≥ 0.
 
     Raises:
         TypeError, ValueError: as `kl_to_standard_normal`.
