@@ -14,7 +14,7 @@ MODULES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in F
 ARROWS = {
     "densities": {"runtime"},
     "objectives": {"densities"},
-    "models": {"densities"},
+    "models": {"densities", "runtime"},
     "conditional": {"densities", "models", "runtime"},
     "evaluation": {"densities", "objectives", "runtime"},
     "training": {"checkpoints", "runtime"},
