@@ -7,6 +7,7 @@ nothing itself: the children inherit a torch that has started no threads.
 import json
 import os
 import random
+import select
 import signal
 import sys
 import time
@@ -23,12 +24,13 @@ EPOCHS = 800
 SHARE = 1 / 8           # of the epochs that are left, to be done before the last kill: also a faster machine has some left
 EARLY = 5               # one kill in so many comes while the child still loads the checkpoint
 BATCH, N = 8, 17        # two steps an epoch: most of the time is spent writing
+STEPS = N // BATCH
 
 
-def train(path: Path, at_first_step) -> None:
+def train(path: Path, at_each_step) -> None:
     """Go on from the checkpoint to the last epoch."""
     def loss_fn(model, x):
-        at_first_step()
+        at_each_step()
         return negative_elbo(model, x)
 
     training.fit(tiny_vae(), loss_fn, tiny_images(N), epochs=EPOCHS, prepare=data.stochastic, batch_size=BATCH,
@@ -36,15 +38,15 @@ def train(path: Path, at_first_step) -> None:
 
 
 def fork_training(path: Path) -> tuple[int, int]:
-    """Start `train` in a child; returns its process number, and a pipe that ends when it makes its first step."""
+    """Start `train` in a child; returns its process number, and a pipe to which it writes a byte at each step."""
     read_end, write_end = os.pipe()
     child = os.fork()
     if child:
         os.close(write_end)
         return child, read_end
-    ends, status = [write_end], 1
+    status = 1
     try:
-        train(path, lambda: os.close(ends.pop()) if ends else None)
+        train(path, lambda: os.write(write_end, b"."))
         status = 0
     finally:
         os._exit(status)
@@ -53,9 +55,9 @@ def fork_training(path: Path) -> tuple[int, int]:
 def train_to_the_end(path: Path) -> float:
     """Seconds that an uninterrupted child took."""
     started = time.perf_counter()
-    child, first_step = fork_training(path)
+    child, steps = fork_training(path)
     status = os.waitpid(child, 0)[1]
-    os.close(first_step)
+    os.close(steps)
     if status != 0:
         sys.exit(f"a child that nobody killed ended with the status {status}")
     return time.perf_counter() - started
@@ -71,19 +73,27 @@ def mark(path: Path) -> tuple | None:
 
 
 def kill_often(path: Path, moments: random.Random, to_start: float, per_epoch: float) -> dict:
-    """Start, kill and look, again and again; returns what was seen after each kill."""
+    """Start, kill and look, again and again; returns what was seen after each kill.
+
+    Kills come after a random number of steps, and then a random part of an epoch later: both however slow the machine is.
+    """
     temporary = path.with_name(path.name + ".tmp")
     seen = {"exits": [], "in_write": [], "epochs": []}
     for kill in range(KILLS):
         left = EPOCHS - (seen["epochs"][-1] if kill else 0)
         before = mark(temporary)
-        child, first_step = fork_training(path)
+        child, steps = fork_training(path)
         if kill % EARLY == 0:
-            time.sleep(moments.uniform(0, to_start))
+            select.select([steps], [], [], moments.uniform(0, to_start))  # or at its first step, if that comes first
         else:
-            os.read(first_step, 1)  # returns when the pipe ends
-            time.sleep(moments.uniform(0, 2 * SHARE * left / (KILLS - kill) * per_epoch))
-        os.close(first_step)
+            os.read(steps, 1)  # waits for the first step
+            started, n = time.perf_counter(), moments.randrange(int(2 * SHARE * left / (KILLS - kill) * STEPS) + 1)
+            for _ in range(n):
+                os.read(steps, 1)
+            if n >= STEPS:
+                per_epoch = (time.perf_counter() - started) / n * STEPS  # as fast as the machine is just now
+            time.sleep(moments.uniform(0, per_epoch))
+        os.close(steps)
         os.kill(child, signal.SIGKILL)
         seen["exits"].append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         seen["in_write"].append(mark(temporary) not in (None, before))  # begun by this child, and not renamed

@@ -9,7 +9,9 @@ from pathlib import Path
 import torch
 
 from vae_course import checkpoints, data, training
+from vae_course.conditional import reference_cvae
 from vae_course.models import reference_vae
+from vae_course.objectives import negative_elbo
 from vae_course.training import parallel
 
 EPOCHS, STEPS = 4, 4
@@ -35,6 +37,16 @@ def stop_in_the_third_epoch(model) -> None:
     model.encoder.register_forward_hook(count)
 
 
+def conditional_model(images: torch.Tensor):
+    """A conditional model after an epoch; one picture alone is of class 4, and only one process trains on it."""
+    labels = torch.zeros(len(images), dtype=torch.long)
+    labels[30] = 4
+    model = reference_cvae(num_classes=6, latent_dim=3, hidden_dim=8)
+    training.fit(model, negative_elbo, (images, labels), epochs=1, prepare=data.grey, batch_size=24, bf16=False,
+                 progress=False)
+    return model
+
+
 def main(folder: str, checkpoint: str, how: str) -> None:
     device = parallel.start(torch.device("cpu"))
     torch.set_num_threads(1)
@@ -48,7 +60,10 @@ def main(folder: str, checkpoint: str, how: str) -> None:
     history = training.fit(model, without_noise, (images, eps), epochs=EPOCHS, prepare=data.grey, batch_size=24,
                            bf16=False, progress=False, checkpoint=checkpoint, resume=how == "resumed")
     assert len(history) == (2 if how == "stopped" else EPOCHS)
-    checkpoints.save_weights(model, Path(folder) / f"weights_{parallel.rank()}_of_{parallel.size()}.safetensors")
+    name = f"{parallel.rank()}_of_{parallel.size()}.safetensors"
+    checkpoints.save_weights(model, Path(folder) / f"weights_{name}")
+    if how == "whole":
+        checkpoints.save_weights(conditional_model(images), Path(folder) / f"classes_{name}")
     if parallel.rank() == 0:
         print("losses", *history.column("train_loss"))
     parallel.stop()

@@ -15,7 +15,7 @@ ARROWS = {
     "data": {"downloads"},
     "densities": {"runtime"},
     "objectives": {"densities"},
-    "models": {"densities"},
+    "models": {"densities", "runtime"},
     "conditional": {"densities", "models", "runtime"},
     "evaluation": {"densities", "objectives", "runtime"},
     "training": {"checkpoints", "runtime"},

@@ -406,6 +406,16 @@ def test_wrong_values_are_named_on_every_device(monkeypatch, waits, entry):
         entry(model, images, torch.arange(5))
 
 
+@pytest.mark.parametrize("entry", [active_units, kl_per_latent, calibration])
+def test_wrong_labels_are_named_on_every_device(monkeypatch, entry):
+    monkeypatch.setattr(runtime, "waits_when_read", lambda tensor: True)
+    model = class_mean_vae(4, 2, 3)
+    with pytest.raises(ValueError, match=r"labels must lie from 0 to 3 \(num_classes = 4\), got values from 0 to 4"):
+        entry(model, torch.ones(5, 1, 28, 28), torch.arange(5), prepare=as_they_are)
+    with pytest.raises(ValueError, match="labels must lie from 0 to 3"):
+        model.reconstruct(torch.ones(5, 1, 28, 28), torch.arange(5))
+
+
 def test_only_the_first_block_is_read_where_reading_waits(monkeypatch):
     monkeypatch.setattr(runtime, "waits_when_read", lambda tensor: True)
     monkeypatch.setattr("vae_course.evaluation.BLOCK", 4)

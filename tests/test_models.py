@@ -239,6 +239,9 @@ def test_a_standard_prior_has_the_same_digits_by_the_shorter_formulas():
     plain = small_vae()
     model, x, gradients = InOtherWords(plain.encoder, plain.decoder), binary_images(), []
     assert plain.has_standard_prior() and not model.has_standard_prior()
+    by_hand = VAE(plain.encoder, plain.decoder)
+    by_hand.prior_parameters = lambda: (torch.ones(Z), torch.zeros(Z))
+    assert not by_hand.has_standard_prior()
     mu, logvar = plain.encode(x)
     assert torch.equal(model.kl(mu, logvar), plain.kl(mu, logvar)) and torch.equal(model.log_prior(mu), plain.log_prior(mu))
     for vae in (plain, model):

@@ -152,7 +152,7 @@ class CVAE(VAE):
 
     def has_standard_prior(self) -> bool:
         """Whether the prior is N(0, I) whatever y is."""
-        return self.prior is None and type(self).prior_parameters is CVAE.prior_parameters
+        return self.prior is None and getattr(self.prior_parameters, "__func__", None) is CVAE.prior_parameters
 
     def note_training_data(self, x: Tensor, *condition: Tensor) -> None:
         """Remember which classes the model is trained on, so that `generate` can refuse others.

@@ -181,7 +181,7 @@ def active_units(model, images: Tensor, *condition: Tensor, prepare: Callable[[T
 
     Source: Burda, Grosse & Salakhutdinov (2016), arXiv:1509.00519, §5, with their threshold of 0.01.
     """
-    mu = torch.cat([model.encode(*block)[0] for block in _blocks(model, images, condition, prepare, seed=0)])
+    mu = torch.cat([mu for _, _, mu, _ in _encoded(model, images, condition, prepare, seed=0)])
     return mu.var(0) > threshold
 
 
@@ -197,8 +197,7 @@ def kl_per_latent(model, images: Tensor, *condition: Tensor, prepare: Callable[[
         ValueError: if the model's own `kl` is not the one to that prior.
     """
     total = torch.zeros(model.latent_dim, device=images.device)
-    for x, *c in _blocks(model, images, condition, prepare, seed=0):
-        mu, logvar = model.encode(x, *c)
+    for _, c, mu, logvar in _encoded(model, images, condition, prepare, seed=0):
         prior = (part.expand_as(mu) for part in model.prior_parameters(*c))
         kl = kl_between_normals(*(part.unsqueeze(-1) for part in (mu, logvar, *prior)))     # (B, Z)
         if not torch.allclose(kl.sum(1), model.kl(mu, logvar, *c), rtol=1e-3, atol=1e-3, equal_nan=True):
@@ -224,10 +223,9 @@ def calibration(model, images: Tensor, *condition: Tensor, prepare: Callable[[Te
     """
     sums = torch.zeros(3, bins, dtype=torch.double)
     generator = torch.Generator(images.device).manual_seed(seed)
-    for x, *c in _blocks(model, images, condition, prepare, seed):
+    for x, c, mu, logvar in _encoded(model, images, condition, prepare, seed):
         if not ((x == 0) | (x == 1)).all():
             raise ValueError("prepare must give pixels of 0 and 1, such as data.stochastic, got values between them")
-        mu, logvar = model.encode(x, *c)
         p = model.likelihood.mean(model.decode(reparameterize(mu, logvar, generator), *c)).flatten()
         group = (p * bins).long().clamp(max=bins - 1).cpu()
         for row, values in zip(sums, (p, x.flatten(), torch.ones_like(p))):
@@ -242,6 +240,14 @@ def _blocks(model, images: Tensor, condition, prepare, seed: int):
         with runtime.seeded(1000 * seed + k + 1, images.device):  # + 1: `seed` itself is that of the draws of z
             x = prepare(block[0])
         yield x, *block[1:]
+
+
+def _encoded(model, images: Tensor, condition, prepare, seed: int):
+    """(x, condition, mu, logvar) in the blocks of `_blocks`; the values of the first are checked on every device."""
+    for k, (x, *c) in enumerate(_blocks(model, images, condition, prepare, seed)):
+        with runtime.checking_values(everywhere=k == 0):
+            mu, logvar = model.encode(x, *c)
+        yield x, c, mu, logvar
 
 
 def _bytes_per_row(model, image: Tensor, condition, prepare) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vae_course import runtime
 from vae_course.densities import (
     bernoulli_log_likelihood,
     check_float,
@@ -155,12 +156,11 @@ class VAE(nn.Module):
 
     def prior_parameters(self) -> tuple[Tensor, Tensor]:
         """mean and logvar of p(z), (Z,) each. For another Gaussian prior override this alone: all else follows from it."""
-        zeros = torch.zeros(self.latent_dim, device=next(self.parameters()).device)
-        return zeros, zeros
+        return torch.zeros(2, self.latent_dim, device=next(self.parameters()).device).unbind()
 
     def has_standard_prior(self) -> bool:
         """Whether the prior is N(0, I) by construction, so that shorter formulas with the same digits may be used."""
-        return type(self).prior_parameters is VAE.prior_parameters
+        return getattr(self.prior_parameters, "__func__", None) is VAE.prior_parameters
 
     def kl(self, mu: Tensor, logvar: Tensor, *condition: Tensor) -> Tensor:
         """KL(q(z|x) || p(z)): (B,) nats."""
@@ -178,19 +178,20 @@ class VAE(nn.Module):
     def sample_prior(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n draws z ~ p(z): (n, Z). The generator is on the CPU."""
         mean, logvar = (part.cpu().expand(n, -1) for part in self.prior_parameters())
-        z = reparameterize(mean, logvar, generator)  # drawn on the CPU: the same digits on every device
-        return z.to(next(self.parameters()).device)
+        return reparameterize(mean, logvar, generator).to(next(self.parameters()).device)  # the same digits on each device
 
     @torch.no_grad()
     def generate(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Decoder means (n, *input_shape) of n draws z ~ p(z). No image is encoded. The generator is on the CPU."""
         return self.likelihood.mean(self.decode(self.sample_prior(n, generator)))
 
+    @runtime.checking_values()
     @torch.no_grad()
     def reconstruct(self, x: Tensor, *condition: Tensor) -> Tensor:
         """Decoder means (B, *input_shape) at the posterior means of the images x: no noise."""
         return self.likelihood.mean(self.decode(self.encode(x, *condition)[0], *condition))
 
+    @runtime.checking_values()
     @torch.no_grad()
     def posterior(self, image: np.ndarray, *condition: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """mu (Z,) and sigma (Z,) of q(z|x) for one image (H, W) in [0, 1], as NumPy: what an explorer shows.

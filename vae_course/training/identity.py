@@ -60,7 +60,7 @@ def describe(value: Any) -> str:
         return _name(value)
     function = inspect.unwrap(value) if callable(value) else value
     if isinstance(function, FunctionType):
-        return _name(function) + ("" if function.__module__.startswith("vae_course.") else _own_code(function))
+        return _name(function) + ("" if (function.__module__ or "").startswith("vae_course.") else _own_code(function))
     return f"{_name(type(value))}({_listed([], _plain(getattr(value, '__dict__', {})))})"
 
 
