@@ -156,7 +156,8 @@ class VAE(nn.Module):
 
     def prior_parameters(self) -> tuple[Tensor, Tensor]:
         """mean and logvar of p(z), (Z,) each. For another Gaussian prior override this alone: all else follows from it."""
-        return torch.zeros(2, self.latent_dim, device=next(self.parameters()).device).unbind()
+        zeros = torch.zeros(2, self.latent_dim, device=next(self.parameters()).device)
+        return zeros[0], zeros[1]
 
     def has_standard_prior(self) -> bool:
         """Whether the prior is N(0, I) by construction, so that shorter formulas with the same digits may be used."""
