@@ -102,11 +102,11 @@ def fit(
         step = TrainingStep(loss, train, rates=rates.to(device), progress=shares.to(device), batch_size=batch_size,
                             max_grad_norm=max_grad_norm, bf16=bf16)
         run = Run(model, step.optimizer, settings, checkpoint, found)
-        before_the_first_step(step, loss, validation)
         one_step = CudaGraph(step) if cuda_graph and device.type == "cuda" and parallel.size() == 1 else step
         bar = tqdm(total=epochs * n_steps, initial=len(run.history) * n_steps, unit="step",
                    mininterval=0.5, disable=not progress or parallel.rank() > 0)
         try:
+            before_the_first_step(step, loss, validation)
             for epoch in range(len(run.history), epochs):
                 row = train_epoch(epoch, seed, step, one_step, bar)
                 if validation is not None:
@@ -141,15 +141,15 @@ def plan(epochs: int, n_steps: int, learning_rate: float, schedule: Callable, ex
 
 
 def before_the_first_step(step: TrainingStep, loss: PreparedLoss, validation) -> None:
-    """Tell the model what it is trained on, and check values where the steps will not, because reading them waits."""
-    if hasattr(step.model, "note_training_data"):
-        step.model.note_training_data(*step.train)  # type: ignore[operator]
+    """Check values where the steps will not, because reading them waits; and tell the model what it is trained on."""
     if runtime.waits_when_read(step.train[0]):
         step.check_values()
         if validation is not None:
             first = [tensor[:VALIDATION_BATCH] for tensor in as_tensors("validation", validation)]
             with runtime.checking_values():
                 evaluate(loss.model, loss.loss_fn, loss.prepare, first, loss.takes_progress)
+    if hasattr(step.model, "note_training_data"):
+        step.model.note_training_data(*step.train)  # type: ignore[operator]
 
 
 def train_epoch(epoch: int, seed: int, step: TrainingStep, one_step: Callable[[], None], bar: tqdm) -> dict:
