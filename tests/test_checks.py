@@ -199,7 +199,7 @@ LIKE_MISTAKES = {"zero": lambda x: 0.0, "one less": But(lambda x: x - 1), "upsid
     (lambda x: 1 / (x - 1), "upside down"),                        # an error in the first case
     (lambda x: x if x != 1 else float("nan"), "The answer holds a number that is not finite."),  # of unknown cause
     (lambda x: 2 * x, "For the arguments 1 the answer should be 1, and is 2."),
-], ids=str)
+], ids=["one mistake", "two that agree at first", "most cases", "an error", "NaN", "none"])
 def test_the_mistake_that_agrees_in_most_cases_is_named(answer, message):
     check = Check("f(x) → x (notebook 00).", lambda x: x, [(1.0,), (2.0,)], LIKE_MISTAKES, "x.")
     verdict = check(answer)
