@@ -136,7 +136,7 @@ def load_fixed_mnist(device: torch.device | str = "cpu", folder: str | os.PathLi
                         f"numpy.packbits; put it there, or use the `stochastic` binarization of load_mnist()")
     parts = {}
     try:
-        with np.load(path) as arrays:
+        with open(path, "rb") as file, np.load(file) as arrays:  # np.load leaves open a damaged file that it opened
             for key, n in (("train", 50_000), ("valid", 10_000), ("test", 10_000)):
                 pixels = np.unpackbits(arrays[key], axis=1, count=784).reshape(n, 1, 28, 28)
                 parts[key] = ImageSet(torch.from_numpy(pixels * np.uint8(255)).to(device), None)

@@ -108,7 +108,7 @@ class _AxisSliders(Explorer):
     def __init__(self, picture, mean, axes, std, training, seed: int):
         self.picture, self.mean, self.axes, self.std, self.training = picture, mean, axes, std, training
         self.rest, self.rng = np.zeros(len(mean)), np.random.default_rng(seed)
-        self._found = None  # (z, its nearest training image, in words), until z moves
+        self._found: tuple | None = None  # (z, its nearest training image, in words), until z moves
         sliders = {f"axis {k}": ipywidgets.FloatSlider(0, min=-self.REACH, max=self.REACH, step=0.1, readout_format=".1f",
                                                        description=f"axis {k}") for k in range(1, len(std) + 1)}
         buttons = {"random z": self.random_z, "reset": lambda: self.move_to(self.mean)}

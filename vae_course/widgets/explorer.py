@@ -9,6 +9,7 @@ import html
 import io
 import threading
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -74,7 +75,8 @@ class Explorer(ipywidgets.VBox):
         self.add_class(f"vae-{kind}")
         self.add_class(_live(self))
         self._frame, self._lock = frame, threading.RLock()
-        self.controls, self.pad = dict(controls), None
+        self.controls = dict(controls)
+        self.pad: Any = None  # a front_end.Pad, where there is one
         self.image, self.state = ipywidgets.Image(format="png", layout={"align_self": "flex-start"}), ipywidgets.Label()
         self.buttons = {}
         for text, press in (buttons or {}).items():

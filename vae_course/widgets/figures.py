@@ -51,9 +51,9 @@ def _control(name: str, spec: Sequence) -> ipywidgets.Widget:
     if not isinstance(spec, (list, tuple)) or len(spec) not in (3, 4) or not spec[0] <= spec[2] <= spec[1]:
         raise ValueError(f"control {name} must be (low, high, start), (low, high, start, step) or a list of texts, "
                          f"got {spec!r}")
-    low, high, start, *step = spec
+    low, high, start, *rest = spec
     whole = all(isinstance(number, int) for number in spec)
-    step = step[0] if step else 1 if whole else (high - low) / 60
+    step = rest[0] if rest else 1 if whole else (high - low) / 60
     kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
     return kind(value=start, min=low, max=high, step=step, description=name, continuous_update=True)
 
@@ -71,7 +71,8 @@ class KeptFigure:
         self.figure = Figure(figsize=figsize, dpi=90, layout="constrained")
         self.canvas = FigureCanvasAgg(self.figure)
         self.axes = list(self.figure.subplots(1, columns, squeeze=False)[0])
-        self._furniture, self._background = None, None
+        self._furniture: list | None = None
+        self._background = None
 
     def frame(self, draw: Callable[[], str | None]) -> tuple[np.ndarray, str | None]:
         """Call draw(), which draws on `axes`; return the picture, (H, W, 3) bytes, and what draw() returned."""
@@ -112,7 +113,8 @@ class KeptFigure:
 
 def _drawn(ax: Axes) -> list:
     """Everything in the Axes but the ticks, the titles and the ground."""
-    fixed = {ax.xaxis, ax.yaxis, ax.title, ax._left_title, ax._right_title, ax.patch}
+    side_titles = {ax._left_title, ax._right_title}  # type: ignore[attr-defined]  # Matplotlib has no public name for them
+    fixed = {ax.xaxis, ax.yaxis, ax.title, ax.patch} | side_titles
     hidden = set() if ax.axison else set(ax.spines.values())
     return [artist for artist in ax.get_children() if artist not in fixed | hidden]
 
@@ -143,5 +145,6 @@ def _furniture(ax: Axes) -> list:
     """What tells whether ticks, labels and titles are as they were."""
     titles = [ax.get_title(loc=place) for place in ("left", "center", "right")]
     ticks = [(axis.get_label_text(), axis.get_scale(), tuple(axis.get_view_interval()), tuple(axis.get_majorticklocs()),
-              tuple(axis.get_major_formatter().format_ticks(axis.get_majorticklocs()))) for axis in (ax.xaxis, ax.yaxis)]
+              tuple(axis.get_major_formatter().format_ticks(list(axis.get_majorticklocs()))))
+             for axis in (ax.xaxis, ax.yaxis)]
     return [ax.axison, ax.get_aspect(), ax.title.get_color(), *titles, *ticks]

@@ -25,7 +25,7 @@ from vae_course.widgets.figures import KeptFigure
 try:
     from vae_course.widgets.front_end import Sketch
 except ImportError:  # anywidget is missing: images are chosen, not drawn
-    Sketch = None
+    Sketch = None  # type: ignore[assignment, misc]  # mypy has no class that may be None
 
 SCALE = 4            # a 28×28 digit becomes 112 pixels wide
 SAMPLES = 4          # draws from the posterior that are shown

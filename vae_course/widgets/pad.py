@@ -24,7 +24,7 @@ from vae_course.widgets.explorer import (
 try:
     from vae_course.widgets.front_end import Pad
 except ImportError:  # anywidget is missing: core sliders stand in for the pad
-    Pad = None
+    Pad = None  # type: ignore[assignment, misc]  # mypy has no class that may be None
 
 MAP_INCHES = 4.0
 MAP_FRAME = [0.13, 0.02, 0.85, 0.85]  # left, top, width, height of the axes in the map
@@ -144,7 +144,7 @@ class PadExplorer(Explorer):
         figure = Figure(figsize=(MAP_INCHES, MAP_INCHES), dpi=100)
         canvas = FigureCanvasAgg(figure)
         left, top, width, height = MAP_FRAME
-        ax = figure.add_axes([left, 1 - top - height, width, height])
+        ax = figure.add_axes((left, 1 - top - height, width, height))
         draw(ax)
         across, up = (name + self.plane.unit for name in self.plane.axes)
         ax.set(xlim=(-self.reach, self.reach), ylim=(-self.reach, self.reach), xlabel=across)
