@@ -10,7 +10,7 @@ import pytest
 from cell_rules import printed
 
 CHAPTERS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-SECONDS = 600  # for Run All on a machine that is busy with other things
+SECONDS = 1800  # for Run All; a busy machine may need many, and only a failure takes them all
 MAKES_EXPLORER = re.compile(r"\bwidgets\.[a-z]\w*\(")
 WITHOUT_EFFECT = {  # chapter → controls that change nothing where the explorer starts
     "06": {"baseline"},  # a baseline belongs to the score function; the explorer starts with the pathwise gradient
