@@ -111,8 +111,7 @@ class GaussianLikelihood(nn.Module):
 
     def sample(self, recon: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """One draw of x, as recon."""
-        eps = torch.randn(recon.shape, generator=generator, device=recon.device, dtype=recon.dtype)
-        return recon + self.sigma * eps
+        return recon + self.sigma * torch.randn(recon.shape, generator=generator, device=recon.device, dtype=recon.dtype)
 
 
 # ---------------------------------------------------------------- the model
@@ -173,7 +172,7 @@ class VAE(nn.Module):
         """log p(z): (B, Z) to (B,) nats."""
         if self.has_standard_prior():
             return standard_normal_log_density(z)
-        return normal_log_density(z, *self.prior_parameters(*condition))
+        return normal_log_density(z, *(part.expand_as(z) for part in self.prior_parameters(*condition)))
 
     @torch.no_grad()
     def sample_prior(self, n: int, generator: torch.Generator | None = None) -> Tensor:
@@ -203,8 +202,7 @@ class VAE(nn.Module):
         x = torch.as_tensor(np.asarray(image), dtype=torch.float32)
         if x.shape != self.input_shape[-2:]:
             raise ValueError(f"image must have shape {self.input_shape[-2:]}, got {tuple(x.shape)}")
-        device = next(self.parameters()).device
-        mu, logvar = self.encode(x.reshape(1, *self.input_shape).to(device), *condition)
+        mu, logvar = self.encode(x.reshape(1, *self.input_shape).to(next(self.parameters()).device), *condition)
         return mu[0].cpu().numpy(), torch.exp(0.5 * logvar[0]).cpu().numpy()
 
     @torch.no_grad()
