@@ -4,15 +4,20 @@ What cannot be made of a check's data stands in exercise_answers.py: right answe
 that no hint names. The chapters' own solutions run through their checks in test_notebooks.py.
 """
 
+import importlib
 import inspect
 import re
 import sys
+from contextlib import contextmanager
 from copy import deepcopy
+from itertools import count
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+import vae_course
 from vae_course import checks
 from vae_course.checks.check import But, Check, Inspection
 
@@ -21,6 +26,7 @@ from exercise_answers import RIGHT, WRONG  # noqa: E402  (tests/exercise_answers
 
 ALL = {name: getattr(checks, name) for name in dir(checks) if name.startswith("check_")}
 COMPARED = {name: check for name, check in ALL.items() if isinstance(check, Check)}
+TUPLES = {name: check for name, check in COMPARED.items() if isinstance(check.right(*deepcopy(check.cases[0])), tuple)}
 NUMBERS = {name: check for name, check in COMPARED.items() if name != "check_diagnose"}
 MISTAKES = [pytest.param(check, hint, answer, id=f"{name}: {hint}")
             for name, check in ALL.items() for hint, answer in check.wrong_answers()]
@@ -41,6 +47,15 @@ def changed(answer, change):
         value = answer(*arguments)
         return tuple(map(change, value)) if isinstance(value, tuple) else change(value)
     return changed_answer
+
+
+@contextmanager
+def double_precision():
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 # ---------------------------------------------------------------- what each check says of its own data
@@ -116,10 +131,43 @@ def test_a_further_axis_is_called_by_its_name(check):
     assert re.match(r"The shape should be .*, and is \((.*, )?1,?\)\.|Return one number", verdict.message), verdict
 
 
-@each({name: check for name, check in NUMBERS.items() if isinstance(check.right(*deepcopy(check.cases[0])), tuple)})
+@each(TUPLES)
 def test_one_thing_of_several_is_not_enough(check):
     verdict = check(lambda *arguments: check.right(*arguments)[0])
     assert not verdict and re.match(r"Return (2|two) things", verdict.message), verdict
+
+
+@each(TUPLES)
+@pytest.mark.parametrize("join", [list, torch.stack, np.stack], ids=["list", "torch.stack", "np.stack"])
+def test_several_things_pass_in_any_row(check, join):
+    def answer(*arguments):
+        return join([torch.as_tensor(part, dtype=torch.float64) for part in check.right(*arguments)])
+
+    verdict = check(answer)
+    assert verdict, verdict
+
+
+@each(ALL)
+@pytest.mark.parametrize("setting", [torch.no_grad, torch.inference_mode, double_precision], ids=lambda f: f.__name__)
+def test_settings_of_the_notebook_do_not_matter(check, setting):
+    with setting():
+        before = torch.get_default_dtype(), torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+        verdict = check(check.right)
+        assert before == (torch.get_default_dtype(), torch.is_grad_enabled(), torch.is_inference_mode_enabled())
+    assert verdict, verdict
+
+
+def test_checks_may_be_imported_under_double_precision(monkeypatch):
+    monkeypatch.setattr(vae_course, "checks", checks)   # put back afterwards
+    for name in [name for name in sys.modules if name.startswith("vae_course.checks")]:
+        monkeypatch.delitem(sys.modules, name)
+    with double_precision():
+        anew = importlib.import_module("vae_course.checks")
+        assert anew is not checks
+        for name in ALL:
+            again = getattr(anew, name)
+            assert again(again.right), name
+    assert str(ALL["check_best_means"].cases) == str(anew.check_best_means.cases)
 
 
 def test_the_global_random_numbers_are_left_alone():
@@ -157,6 +205,37 @@ def test_no_constant_no_nan_no_other_shape_passes(check):
         assert not check(lambda *arguments, value=value: value), value
 
 
+@each(ALL)
+def test_what_is_no_number_is_not_called_an_error(check):
+    for value in ("text", "", {"answer": 1.0}, [], ["text"], [torch.ones(2), torch.ones(3)], ("text", None), ("a", "b", "c"),
+                  [{}, {}], len, object()):
+        verdict = check(lambda *arguments, value=value: value)
+        assert not verdict and "raised" not in verdict.message, (value, verdict)
+
+
+@each(NUMBERS)
+def test_a_list_of_the_right_rows_passes(check):
+    verdict = check(changed(check.right, lambda v: list(v) if isinstance(v, torch.Tensor) and v.ndim else v))
+    assert verdict, verdict
+
+
+@each(NUMBERS)
+def test_a_hint_shows_a_number_that_differs(check):
+    def off(value):
+        value = torch.as_tensor(value, dtype=torch.float64).clone()
+        value.view(-1)[-1] += 1e-3 * (1 + value.view(-1)[-1].abs())
+        return value
+
+    def answer(*arguments):
+        value = check.right(*arguments)
+        return (*value[:-1], off(value[-1])) if isinstance(value, tuple) else off(value)
+
+    message = check(answer).message
+    assert " at 0x" not in message and "<lambda>" not in message
+    found = re.search(r"should be (.*?)(?: at the index .*)?, and is (.*?)\.(?: |$)", message)
+    assert not found or found[1] != found[2], message
+
+
 # ---------------------------------------------------------------- other answers
 
 @pytest.mark.parametrize(("name", "answer"), RIGHT, ids=[name for name, _ in RIGHT])
@@ -187,6 +266,27 @@ def test_a_check_is_found_by_its_name_alone():
         checks.check_los  # noqa: B018
     with pytest.raises(ImportError):
         from vae_course.checks import check_nothing  # noqa: F401
+
+
+@pytest.mark.parametrize(("check", "hint", "answer"), [p for p in MISTAKES if isinstance(p.values[0], Check)])
+def test_a_mistake_is_not_named_where_the_answer_disproves_it(check, hint, answer):
+    """An answer that makes the mistake in the first case where it matters, and is right in the others."""
+    made = [not check._right(*pair) for pair in zip(check._values(answer), check._values(check.right))]
+    calls = count()
+    verdict = check(lambda *arguments: (answer if next(calls) == made.index(True) else check.right)(*arguments))
+    assert not verdict and (verdict.message == hint) <= (sum(made) == 1), verdict
+
+
+@pytest.mark.parametrize(("right", "answer", "message"), [
+    (lambda f, x: 1000.0, lambda f, x: 1000.3, "For the arguments (sin, 1) the answer should be 1000, and is 1000.3."),
+    (lambda f, x: torch.zeros(3, 4), lambda f, x: torch.eye(3, 4),
+     "For the arguments (sin, 1) the answer should be 0 at the index [0, 0], and is 1."),
+    (lambda f, x: (x, torch.arange(8.0)), lambda f, x: (x, torch.arange(8.0).clamp(max=5)),
+     "For the arguments (sin, 1) value 2 of the answer should be 6 at the index [6], and is 5."),
+], ids=["more digits", "index", "tuple"])
+def test_what_should_be_differs_from_what_is(right, answer, message):
+    verdict = Check("f (notebook 00).", right, [(torch.sin, 1.0)], {}, "f.")(answer)
+    assert verdict.message == message
 
 
 LIKE_MISTAKES = {"zero": lambda x: 0.0, "one less": But(lambda x: x - 1), "upside down": lambda x: 1 / (x - 1)}

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-from vae_course.checks.check import Check, Inspection, close
+from vae_course.checks.check import Check, Inspection
+from vae_course.checks.values import close
 
 check_bits_per_pixel = Check(
     "to_bits(nats per 28×28 image) → bits per pixel (notebook 00).",

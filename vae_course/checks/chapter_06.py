@@ -56,9 +56,14 @@ def _weighed(weight: Callable) -> Callable:
     return lambda f, mu, s, eps: f(mu + s.exp() * eps) * weight(s, eps)
 
 
+def step(z: Tensor) -> Tensor:
+    """A function without a slope, 0 or 1."""
+    return (z > 0).double()
+
+
 check_score_for_log_sigma = Check(
     "score_for_log_sigma(f, mu, log_sigma, eps) → f(z)·(eps² − 1), one estimate for each draw (notebook 06).",
-    _weighed(lambda s, eps: eps**2 - 1), [(torch.sin, *_noise(3)), (lambda z: (z > 0).double(), *_noise(4))], {
+    _weighed(lambda s, eps: eps**2 - 1), [(torch.sin, *_noise(3)), (step, *_noise(4))], {
     "That is the gradient in σ; the chain rule multiplies it by ∂σ/∂log σ = σ.":
         _weighed(lambda s, eps: (eps**2 - 1) / s.exp()),
     "That is the gradient in log σ², which is half of that in log σ.": But(lambda estimates: 0.5 * estimates),

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor, nn
 
-from vae_course.checks.check import But, Check, Inspection, close
+from vae_course.checks.check import But, Check, Inspection
+from vae_course.checks.values import close, parts_of
 from vae_course.densities import bernoulli_log_likelihood, kl_to_standard_normal
 from vae_course.models import VAE, GaussianEncoder, mlp
 
@@ -127,7 +128,7 @@ check_kl_gradient = Check(
     "The sign of ∂KL/∂log σ.": lambda mu, s: (mu, 1 - (2 * s).exp()),
     "That is the derivative with respect to σ, not to log σ: multiply by σ.": lambda mu, s: (mu, s.exp() - (-s).exp()),
 }, "μ and σ² − 1, the same as autograd's, to rounding.",
-    form=lambda value: "" if isinstance(value, (tuple, list)) and len(value) == 2 else
+    form=lambda value: "" if parts_of(value, 2) else
     "Return two things: ∂KL/∂mu and ∂KL/∂log_sigma.",
     unlike=lambda _, got, wanted: "∂KL/∂log σ is wrong: differentiate ½(e^{2s} − 1 − 2s) with s = log σ."
     if close(got[0], wanted[0]) else "∂KL/∂μ is wrong: only ½μ² depends on μ.")

@@ -4,12 +4,14 @@ A check is called with the reader's function and answers with a Verdict, ✓ or 
 the global random numbers as they were. tests/test_checks.py feeds each check its own right function and its own mistakes.
 """
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
+
+from vae_course.checks.values import NO_NUMBER, pairs_of, parts_of, same, same_mistake, short, to_tensor, wanted_and_got
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,19 @@ class But:
         return mistake
 
 
+@contextmanager
+def own_settings() -> Iterator[None]:
+    """Random numbers from one seed, gradients and single precision, whatever the notebook has set, and has again after."""
+    dtype = torch.get_default_dtype()
+    with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
+        torch.manual_seed(0)
+        torch.set_default_dtype(torch.float32)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(dtype)
+
+
 class _Wrong(Exception):
     """Raised inside a check with the hint as its text."""
 
@@ -55,8 +70,7 @@ class _AnyCheck:
 
     def __call__(self, answer: Callable) -> Verdict:
         try:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
+            with own_settings():
                 return Verdict(True, f"Right: {self._examine(answer)}")
         except NotImplementedError:
             return Verdict(False, "Not done yet: replace the line `raise NotImplementedError`.")
@@ -130,27 +144,33 @@ class Check(_AnyCheck):
         return values
 
     def _right(self, got, wanted) -> bool:
-        return not isinstance(got, Exception) and not (self.form and self.form(got)) and _same(got, wanted, self.tolerance)
+        return not isinstance(got, Exception) and not (self.form and self.form(got)) and same(got, wanted, self.tolerance)
 
     def _refuse_form(self, got, wanted) -> None:
         if isinstance(got, Exception):
             return
         if self.form and self.form(got):
             raise _Wrong(self.form(got))
-        if isinstance(wanted, tuple) and not _has_parts(got, len(wanted)):
+        if isinstance(wanted, tuple) and not parts_of(got, len(wanted)):
             raise _Wrong(f"Return {len(wanted)} things, in this order: {self.otherwise or self.done}")
 
     def _name_mistake(self, got: list, first: int) -> None:
         """Raise the hint of the mistake that gives what the answer gives where it is first wrong.
 
         Several mistakes may agree there: then it is the one that agrees in most cases. What is no number, or an error,
-        says little of its cause: there the mistake must agree in all cases.
+        says little of its cause: there the mistake must agree in all cases. A mistake that is wrong where the answer is
+        right was not made.
         """
         agreement = {}
+        wanted = self._values(self.right)
+        is_right = list(map(self._right, got, wanted))
         for hint, mistake in self.mistakes.items():
             values = self._values(mistake)
-            agrees = [_same_mistake(*pair) for pair in zip(got, values)]
-            if all(agrees) or _same_mistake(got[first], values[first], only_numbers=True):
+            agrees = [same_mistake(*pair) for pair in zip(got, values)]
+            agrees_or_right = map(bool.__or__, agrees, map(self._right, values, wanted))
+            if any(right and not fits for right, fits in zip(is_right, agrees_or_right)):
+                continue
+            if all(agrees) or same_mistake(got[first], values[first], only_numbers=True):
                 agreement[hint] = sum(agrees)
         if agreement:
             raise _Wrong(max(agreement, key=agreement.__getitem__))
@@ -159,18 +179,21 @@ class Check(_AnyCheck):
         """What is wrong about a value that no mistake gives: it is missing, or its shape, or its size."""
         if got is None:
             return "Nothing was returned: is the `return` missing?"
-        for g, w in zip(*((got, wanted) if isinstance(wanted, tuple) else ([got], [wanted]))):
+        pairs = pairs_of(got, wanted)
+        for g, w in pairs:
             if isinstance(w, str):
                 continue
-            g, w = torch.as_tensor(g).detach(), torch.as_tensor(w)
-            if g.shape != w.shape:
-                return f"The shape should be {tuple(w.shape)}, and is {tuple(g.shape)}. {self.otherwise}"
-            if not g.isfinite().all():
+            try:
+                number, w = to_tensor(g), to_tensor(w)
+            except NO_NUMBER:
+                return f"Return a number or a tensor, not {'None' if g is None else f'a {type(g).__name__}'}."
+            if number.shape != w.shape:
+                return f"The shape should be {tuple(w.shape)}, and is {tuple(number.shape)}. {self.otherwise}"
+            if not number.isfinite().all():
                 return f"The answer holds a number that is not finite. {self.otherwise}"
         if self.unlike:
             return self.unlike(arguments, got, wanted)
-        return (f"For the arguments {_short(arguments)} the answer should be {_short(wanted)}, and is {_short(got)}. "
-                f"{self.otherwise}")
+        return f"For the arguments {short(arguments)} {wanted_and_got(pairs, self.tolerance)}. {self.otherwise}"
 
 
 class Inspection(_AnyCheck):
@@ -199,43 +222,3 @@ class Inspection(_AnyCheck):
             if shows(seen):
                 raise _Wrong(hint.format(seen=seen))
         return self.done.format(seen=seen)
-
-
-def close(a, b, tolerance: float = 1e-4, *, equal_nan: bool = False) -> bool:
-    """Whether two numbers or tensors have one shape and agree to the tolerance; NaN agrees with NaN only if asked to."""
-    if a is None:  # a forgotten `return`
-        return False
-    a, b = (torch.as_tensor(value, dtype=torch.float64).detach() for value in (a, b))
-    return a.shape == b.shape and torch.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=equal_nan)
-
-
-def _has_parts(value, n: int) -> bool:
-    return isinstance(value, (tuple, list)) and len(value) == n
-
-
-def _same(got, wanted, tolerance: float = 1e-4, *, equal_nan: bool = False) -> bool:
-    if isinstance(wanted, tuple):
-        return _has_parts(got, len(wanted)) and all(
-            w is ... or _same(g, w, tolerance, equal_nan=equal_nan) for g, w in zip(got, wanted))
-    if isinstance(wanted, str):
-        return isinstance(got, str) and got == wanted
-    return close(got, wanted, tolerance, equal_nan=equal_nan)
-
-
-def _same_mistake(got, value, *, only_numbers: bool = False) -> bool:
-    """Whether an answer gave what a mistake gives: the same value, NaN too (0/0 is NaN, or an error), or the same error."""
-    got, value = (math.nan if isinstance(v, ZeroDivisionError) else v for v in (got, value))
-    if isinstance(got, Exception) or isinstance(value, Exception):
-        return not only_numbers and type(got) is type(value)
-    return _same(got, value, equal_nan=not only_numbers)
-
-
-def _short(value) -> str:
-    """A value for a hint: four digits, and long tensors by their shape."""
-    if isinstance(value, (tuple, list)):
-        return "(" + ", ".join(map(_short, value)) + ")" if len(value) != 1 else _short(value[0])
-    if isinstance(value, torch.Tensor):
-        if value.numel() > 6:
-            return f"a tensor of shape {tuple(value.shape)}"
-        return str([float(f"{v:.4g}") for v in value.flatten().tolist()])
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
