@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from vae_course.densities import reparameterize
 from vae_course.linear_gaussian import LinearGaussian
-from vae_course.models import VAE, GaussianEncoder, reference_vae
+from vae_course.models import VAE, GaussianEncoder, mlp, reference_vae
 
 STANDARD = Normal(0.0, 1.0)
 
@@ -108,6 +108,41 @@ def vae(activation, last=()):
     decoder = nn.Sequential(nn.Linear(10, 200), activation, nn.Linear(200, 200), activation, nn.Linear(200, 784), *last,
                             nn.Unflatten(1, (1, 28, 28)))
     return lambda: VAE(GaussianEncoder(features, 200, 10), decoder)
+
+
+class FunctionalDecoder(nn.Module):
+    """The deeper VAE's decoder, with the activations called in forward."""
+
+    def __init__(self, *activations):
+        super().__init__()
+        self.layers, self.activations = mlp([10, 200, 200, 784])[::2], activations
+
+    def forward(self, z):
+        for layer, activation in zip(self.layers, self.activations):
+            z = activation(layer(z))
+        return z.view(-1, 1, 28, 28)
+
+
+class OneHead(nn.Sequential):
+    """The deeper VAE's encoder, with one layer for mu and logvar together."""
+
+    latent_dim = 10
+
+    def forward(self, x):
+        return super().forward(x).chunk(2, 1)
+
+
+def functional_vae(*activations):
+    return lambda: VAE(OneHead(nn.Flatten(), mlp([784, 200, 200, 20])), FunctionalDecoder(*activations))
+
+
+def same(value):
+    return value
+
+
+def forward_of_torch(encode, decode, x):
+    mu, logvar = encode(x)
+    return decode(Normal(mu, torch.exp(logvar / 2)).rsample()), mu, logvar
 
 
 def entropy(p, axis=-1):
@@ -248,9 +283,12 @@ RIGHT = [
     ("check_best_sigma", lambda x, mean: F.mse_loss(mean, x).item() ** 0.5),
     ("check_bce_mass", bce_mass_by_quadrature),
     ("check_bits_per_dimension", lambda nats, n, a: math.log2(a) - nats / n / math.log(2)),
+    ("check_forward", forward_of_torch),
     ("check_loss", loss_of_torch),
     ("check_kl_gradient", torch.func.grad(lambda mu, s: kl_sum(mu, 2 * s), argnums=(0, 1))),
     ("check_deeper_vae", vae(nn.ReLU())),
+    ("check_deeper_vae", functional_vae(F.relu, torch.tanh, same)),
+    ("check_deeper_vae", functional_vae(F.leaky_relu, torch.relu_, same)),
     ("check_information_of_table", lambda q: entropy(q.mean(0)) - entropy(q).mean()),
     ("check_log_mixture", lambda z, mu, v: MixtureSameFamily(
         Categorical(torch.ones(len(mu))), Independent(Normal(mu, torch.exp(v / 2)), 1)).log_prob(z)),
@@ -295,6 +333,8 @@ WRONG = [
     ("check_draw_and_slope", lambda mu, v, eps: (reparameterize(mu, v), 0.5 * torch.exp(v / 2) * eps), "differentiate this"),
     ("check_draw_exponential", lambda rate, u: (Exponential(rate).sample(), -u), "solve for z"),
     ("check_gaussian_nats", lambda x, m, s: torch.full((len(x),), math.nan), "not finite"),
+    ("check_bce_mass", lambda lam: 1.0 if lam == 0.5 else (2 * lam - 1) / math.log(lam / (1 - lam)),
+     "For the arguments 0.5 the answer should be 0.5, and is 1."),
     ("check_bce_mass", lambda lam: torch.tensor(2 * lam - 1) / torch.tensor(lam / (1 - lam)).log(), "0/0"),
     ("check_loss", lambda *arguments: loss_of_torch(*arguments).item(), "Return one number"),
     ("check_loss", lambda x, logits, mu, v: loss_of_torch(x, logits, mu, 2 * v), "The value should be"),
@@ -304,10 +344,13 @@ WRONG = [
     ("check_effective_beta", lambda n_pixels, n_latents: 39.2, "use the arguments"),
     ("check_effective_beta", lambda n_pixels, n_latents: n_pixels * n_latents, "the answer is not 15680"),
     ("check_deeper_vae", lambda: reference_vae(latent_dim=10), "The encoder's layers are 400, act, 10, 10"),
+    ("check_deeper_vae", functional_vae(F.relu, same, same), "The decoder's layers are 200, act, 200, 784; they should be"),
+    ("check_deeper_vae", functional_vae(F.relu, F.relu, torch.sigmoid), "The decoder ends in an activation"),
     ("check_deeper_vae", vae(nn.ReLU(), [nn.Unflatten(1, (28, 28))]), "Your function raised"),
     ("check_information_of_table", lambda q: (q * (q / q.mean(1, keepdim=True)).log()).sum(1).mean(), "mean(1) gives it"),
     ("check_information_of_table", lambda q: (q * (q / q.mean(0)).log()).sum(1).mean(), "0·log 0"),
     ("check_log_mixture", lambda z, mu, v: Normal(mu, torch.exp(v / 2)).log_prob(z).sum(1).exp().mean().log(), "underflow"),
+    ("check_arc", lambda a, b, t: arc_by_rotation(a, b, t) if angle_between(a, b) > 0.1 else a, "use lerp there"),
     ("check_arc", arc_without_the_special_case, "use lerp there"),
     ("check_best_latent", lambda S, T, beta: latent(S, T, beta) if S > 1 else (0.0, 0.0), ""),
     ("check_best_latent", lambda S, T, beta: latent(S, T, beta) if S > 1.4 * beta * T else (0.0, 0.0), ""),

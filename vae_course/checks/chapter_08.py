@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import activation
+from torch.overrides import TorchFunctionMode
 
 from vae_course.checks.check import But, Check, Inspection
 from vae_course.checks.values import close, parts_of
@@ -27,17 +29,20 @@ def _passed(forward: Callable) -> SimpleNamespace:
     mu, logvar = (torch.tensor(row).expand(5000, 3).clone().requires_grad_() for row in ([0.5, -2.0, 1.0], [-2.0, 1.0, 0.5]))
     # clones, as an encoder's outputs are no leaves: an answer may write to them
     answer = forward(lambda x: (mu.clone(), logvar.clone()), lambda z: 10 * z, torch.zeros(5000, 1, 28, 28))
-    if not isinstance(answer, (tuple, list)) or len(answer) != 3:
+    if not isinstance(answer, (tuple, list)) or len(answer) != 3 or not isinstance(answer[0], Tensor):
         return SimpleNamespace(three=False)
     logits, sigma = answer[0], torch.exp(0.5 * logvar[0]).detach()
     if logits.requires_grad:
         logits.sum().backward()
     z = logits.detach() / 10
+    # of the sum of 10·z; torch.normal leaves gradients of zeros, and .detach() none
+    gradients = close(mu.grad, torch.full_like(z, 10)) and close(logvar.grad, 5 * (z - mu.detach()), 1e-3)
     numbers = {"mean": z.mean(0), "spread": z.std(0), "mu": mu[0].detach(), "sigma": sigma}
     return SimpleNamespace(
         **numbers, shown=SimpleNamespace(**{name: number.tolist() for name, number in numbers.items()}),
         three=True, kept=close(answer[1], mu) and close(answer[2], logvar), logits=logits, logvar=logvar[0].detach(), z=z,
-        noiseless=bool(z.std(0).max() < 1e-6), gradients=mu.grad is not None and logvar.grad is not None,
+        noiseless=bool(z.std(0).max() < 1e-6), gradients=gradients,
+        eps=(z - mu.detach()) / sigma,
         has_spread=lambda spread: close(z.std(0), spread, 0.06) and not close(z.std(0), sigma, 0.06))
 
 
@@ -71,10 +76,16 @@ check_forward = Inspection(
     "The latents share one eps: draw it in the shape of mu, torch.randn_like(mu).":
         (lambda seen: (torch.corrcoef(seen.z.T) - torch.eye(3)).abs().max() > 0.1,
          _forward(lambda mu: torch.randn(len(mu), 1))),
-    "No gradient reaches mu and logvar: do not detach them, and do not use torch.no_grad().":
+    "eps is not normal: of the draws from N(0, 1), 68 % lie between −1 and 1. Take torch.randn_like(mu).":
+        # a little more than 1, for rounding not to decide about eps = ±1
+        (lambda seen: not 0.66 < (seen.eps.abs() < 1.01).float().mean() < 0.71,
+         _forward(lambda mu: torch.randn_like(mu).sign()), _forward(lambda mu: 12 ** 0.5 * (torch.rand_like(mu) - 0.5))),
+    "No gradient reaches mu and logvar: do not detach them, and do not use torch.no_grad() or torch.normal.":
         (lambda seen: not seen.gradients, torch.no_grad()(_forward()),
          _forward(use=lambda mu, v, eps: (mu + torch.exp(0.5 * v) * eps).detach()),
-         _forward(use=lambda mu, v, eps: mu.detach() + torch.exp(0.5 * v) * eps)),
+         _forward(use=lambda mu, v, eps: mu.detach() + torch.exp(0.5 * v) * eps),
+         _forward(use=lambda mu, v, eps: mu + torch.exp(0.5 * v).detach() * eps),
+         _forward(use=lambda mu, v, eps: torch.normal(mu, torch.exp(v / 2)))),
 }, "z = mu + exp(logvar / 2)·eps, with gradients to both.")
 
 
@@ -155,15 +166,23 @@ def _vae(latents: int = 10, widths: Sequence[int] = (200, 200), decoder_widths: 
     return build
 
 
-def _layers(network: nn.Module) -> list[str]:
-    """The network's layers in order: "200" for a linear layer of that width, "act" for an activation."""
-    found = []
-    for _, module in network.named_modules(remove_duplicate=False):  # one nn.ReLU() may serve in several places
-        if isinstance(module, nn.Linear):
-            found.append(str(module.out_features))
-        elif type(module).__module__ == "torch.nn.modules.activation":
-            found.append("act")
-    return found
+_ACTIVATIONS = {name.lower() for name in activation.__all__}
+
+
+class _Layers(TorchFunctionMode):
+    """Notes what is called inside, module or function: "200" for a linear layer of that width, "act" for an activation."""
+
+    def __init__(self):
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        value = func(*args, **(kwargs or {}))
+        if func.__name__ == "linear":
+            self.found.append(str(value.shape[-1]))
+        elif func.__name__.replace("_", "") in _ACTIVATIONS:   # relu, leaky_relu_
+            self.found.append("act")
+        return value
 
 
 def _built(build: Callable[[], VAE]) -> SimpleNamespace:
@@ -172,17 +191,21 @@ def _built(build: Callable[[], VAE]) -> SimpleNamespace:
     if not isinstance(model, nn.Module):
         return SimpleNamespace(model=None)
     x = (torch.rand(3, 1, 28, 28) < 0.2).float().to(next(model.parameters()).device)
-    mu, logvar = model.encode(x)
+    with _Layers() as encoder:
+        mu, logvar = model.encode(x)
     seen = SimpleNamespace(model=model, mu=tuple(mu.shape), logvar=tuple(logvar.shape), x=tuple(x.shape), side="",
                            parameters=sum(parameter.numel() for parameter in model.parameters()))
-    if seen.mu == seen.logvar == (3, 10):
+    if not seen.mu == seen.logvar == (3, 10):
+        return seen
+    with _Layers() as decoder:
         seen.decoded = tuple(model.decode(mu).shape)
+    if encoder.found[-1:] == ["20"]:    # one layer for both, cut in two
+        encoder.found[-1:] = ["10", "10"]
     wanted = {"encoder": ["200", "act", "200", "act", "10", "10"], "decoder": ["200", "act", "200", "act", "784"]}
-    for side, layers in reversed(wanted.items()):
-        got = _layers(getattr(model, side))
-        if got != layers:
-            seen.side, seen.activated = side, got == [*layers, "act"]
-            seen.got, seen.wanted = ", ".join(got), ", ".join(layers)
+    for side, got in (("decoder", decoder.found), ("encoder", encoder.found)):
+        if got != wanted[side]:
+            seen.side, seen.activated = side, got == [*wanted[side], "act"]
+            seen.got, seen.wanted = ", ".join(got), ", ".join(wanted[side])
     return seen
 
 
