@@ -145,6 +145,10 @@ def forward_of_torch(encode, decode, x):
     return decode(Normal(mu, torch.exp(logvar / 2)).rsample()), mu, logvar
 
 
+def generate_in_batches(decode, n, latent_dim):
+    return torch.cat([decode(z) for z in torch.randn(n, latent_dim).split(300)])
+
+
 def entropy(p, axis=-1):
     return -torch.xlogy(p, p).sum(axis)
 
@@ -249,6 +253,7 @@ def auroc_by_loops(normal, odd):
 
 RIGHT = [
     ("check_generate", lambda decode, n, latent_dim: decode(STANDARD.sample((n, latent_dim)))),
+    ("check_generate", generate_in_batches),
     ("check_coin_flips", lambda x: Bernoulli(torch.full_like(x, 0.5)).log_prob(x).sum()),
     ("check_class_posterior", lambda x, weights, lam: torch.softmax(weights.log() + bernoullis(x[None], lam)[0], 0)),
     ("check_posterior_of_several", one_measurement_after_the_other),
@@ -315,6 +320,7 @@ RIGHT = [
 WRONG = [
     ("check_bits_per_pixel", lambda nats: 1.0, "the answer is not 1.0"),
     ("check_coin_flips", lambda x: 784 * math.log(0.5), "not for a black picture"),
+    ("check_generate", lambda decode, n, d: torch.cat([decode(torch.randn(300, d)) for _ in range(10)]), "shape (3000, 3)"),
     ("check_coin_flips", lambda x: 3.0, "the answer is not 3.0"),
     ("check_class_posterior", lambda x, weights, lam: weights.softmax(0), "should be"),
     ("check_effective_sample_size", lambda v: v.exp().sum(0) ** 2 / (v.exp() ** 2).sum(0), "not finite"),
@@ -322,6 +328,7 @@ WRONG = [
     ("check_categorical_kl", lambda p, q: (p * torch.log(p / q)).sum(-1), "0·log 0 must not give NaN"),
     ("check_categorical_kl", lambda p, q: torch.nan_to_num(p * torch.log(p / q), posinf=0.0).sum(-1), "where q = 0 < p"),
     ("check_both_directions", lambda p, q: (p - q, q - p), "the answer should be"),
+    ("check_mixture_moments", lambda w, m, s: ((w * m).sum(), (w * (s ** 2 + (m - m.mean()) ** 2)).sum()), "should be"),
     ("check_kl_from_log_sigma", lambda mu, s: mu.mean(), "The shape should be (5,), and is ()"),
     ("check_kl_from_log_sigma", lambda mu, s: 0 * mu.sum(1), "the answer should be"),
     ("check_kl_normals", lambda mu, s, m, t: 0 * mu, "The formula of section 4"),

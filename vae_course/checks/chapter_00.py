@@ -23,7 +23,7 @@ check_bits_per_pixel = Check(
 
 
 def _drawn(generate: Callable) -> SimpleNamespace:
-    """The codes that generate gave to the decoder last, and what it returned."""
+    """The codes that generate gave to the decoder, last or in batches, and what it returned."""
     asked: list[Tensor] = []
 
     def decode(z: Tensor) -> Tensor:
@@ -32,6 +32,8 @@ def _drawn(generate: Callable) -> SimpleNamespace:
 
     answer = generate(decode, 4000, 3)
     z = asked[-1] if asked else torch.zeros(2)
+    if z.shape != (4000, 3) and all(batch.shape[1:] == (3,) for batch in asked):
+        z = torch.cat(asked or [z])
     return SimpleNamespace(asked=asked, answer=answer, z=z, shape=tuple(z.shape), mean=z.mean(), spread=z.std())
 
 
@@ -48,8 +50,9 @@ check_generate = Inspection(
     "decode got z of shape {seen.shape}; it needs one row per picture, (4000, 3).":
         (lambda seen: seen.shape != (4000, 3), _with_codes(lambda n, d: torch.randn(d)),
          _with_codes(lambda n, d: torch.randn(d, n))),
-    "No z is negative: torch.rand is uniform. The prior is N(0, I): torch.randn.":
-        (lambda seen: seen.z.min() >= 0 and seen.z.max() > seen.z.min(), _with_codes(torch.rand)),
+    "No z is negative, but half of the numbers from N(0, I) are: use torch.randn as it is (torch.rand is uniform).":
+        (lambda seen: seen.z.min() >= 0 and seen.z.max() > seen.z.min(), _with_codes(torch.rand),
+         _with_codes(lambda n, d: torch.randn(n, d).abs())),
     "z has mean {seen.mean:.2f} and standard deviation {seen.spread:.2f}; the prior has 0 and 1.":
         (lambda seen: seen.z.mean(0).abs().max() > 0.1 or (seen.z.std(0) - 1).abs().max() > 0.1,
          _with_codes(torch.zeros), _with_codes(lambda n, d: 3 * torch.randn(n, d)),

@@ -126,7 +126,7 @@ def _moments(weights: Tensor, means: Tensor, within: Tensor | float) -> tuple[Te
 check_mixture_moments = Check(
     "mixture_moments(weights, means, sigmas), each (K,) → mean and variance of the mixture (notebook 02).",
     lambda w, m, s: _moments(w, m, (w * s ** 2).sum()),
-    [_doubles([0.35, 0.65], [-2.0, 2.0], [0.6, 0.8]), _doubles([0.5, 0.2, 0.3], [1.0, -3.0, 0.5], [0.4, 1.2, 2.0])], {
+    [_doubles([0.35, 0.65], [-2.0, 2.5], [0.6, 0.8]), _doubles([0.5, 0.2, 0.3], [1.0, -3.0, 0.5], [0.4, 1.2, 2.0])], {
     "The variance between the modes is missing: the means differ.": lambda w, m, s: ((w * m).sum(), (w * s ** 2).sum()),
     "The variance within the modes is missing: add the average of sigma².": lambda w, m, s: _moments(w, m, 0.0),
     "That is the standard deviation: the variance was asked for.": But(lambda mean, variance: (mean, variance.sqrt())),
