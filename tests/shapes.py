@@ -218,7 +218,6 @@ def checked(function: Callable, shapes: Shapes) -> Callable:
             raise WrongDocstring(f"the docstring of {function.__module__}.{function.__qualname__} does not hold in this "
                                  f"call: it says {shapes}\n{error}") from None
 
-    @functools.wraps(function)
     def with_shapes(*args, **kwargs):
         answer = function(*args, **kwargs)
         if not torch.compiler.is_compiling():
@@ -228,7 +227,10 @@ def checked(function: Callable, shapes: Shapes) -> Callable:
                 seen.add(key)
         return answer
 
-    return with_shapes
+    # Its globals name the package: so `training.identity` tells it as the function itself, and not as a loss of one's own.
+    of_the_package = {**globals(), "__name__": function.__module__}
+    told = types.FunctionType(with_shapes.__code__, of_the_package, closure=with_shapes.__closure__)
+    return functools.wraps(function)(told)
 
 
 # ---------------------------------------------------------------- all of the package

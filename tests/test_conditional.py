@@ -1,5 +1,7 @@
 """The conditional VAE against exact answers and by its parts. Batch 6, latents 5, classes 4, hidden 17: all different."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -231,6 +233,20 @@ def test_the_kl_and_the_prior_agree_with_torch_distributions():
         expected = kl_divergence(Normal(mu, torch.exp(0.5 * logvar)), prior).sum(-1)
         assert_close(model.kl(mu, logvar, LABELS), expected)
         assert_close(model.log_prior(mu, LABELS), prior.log_prob(mu).sum(-1))
+
+
+@pytest.mark.parametrize("shape", [(), (Z,), (1, Z), (len(LABELS), Z)])
+def test_a_prior_that_is_the_same_for_all_classes_may_be_stated_in_any_shape(shape):
+    class Broad(CVAE):
+        def prior_parameters(self, y):
+            return torch.full(shape, 0.5), torch.full(shape, 1.0)
+
+    plain = small()
+    model = Broad(plain.encoder, plain.decoder, plain.condition)
+    expected = 0.5 + math.exp(0.5) * torch.randn(len(LABELS), Z, generator=seeded())
+    assert_close(model.sample_prior(LABELS, seeded()), expected)
+    assert model.generate(LABELS).shape == (len(LABELS), 1, 28, 28)
+    assert model.log_prior(expected, LABELS).shape == (len(LABELS),)
 
 
 def test_class_means_are_the_rows_of_their_table():

@@ -25,7 +25,7 @@ from vae_course.evaluation import (
     log_px,
     test_elbo,
 )
-from vae_course.models import reference_vae
+from vae_course.models import GaussianLikelihood, reference_vae
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -416,6 +416,16 @@ def test_wrong_labels_are_named_on_every_device(monkeypatch, entry):
         model.reconstruct(torch.ones(5, 1, 28, 28), torch.arange(5))
 
 
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("entry", [active_units, kl_per_latent])
+def test_pixels_that_the_likelihood_refuses_are_named_on_every_device(monkeypatch, entry, waits):
+    monkeypatch.setattr(runtime, "waits_when_read", lambda tensor: waits)
+    grey = torch.linspace(0, 255, 5 * 784).view(5, 1, 28, 28)
+    with pytest.raises(ValueError, match=r"x must lie in \[0, 1\], got values from 0 to 255"):
+        entry(small_vae(), grey, prepare=as_they_are)
+    assert entry(reference_vae(3, 11, likelihood=GaussianLikelihood()), grey, prepare=as_they_are).shape == (3,)
+
+
 def test_only_the_first_block_is_read_where_reading_waits(monkeypatch):
     monkeypatch.setattr(runtime, "waits_when_read", lambda tensor: True)
     monkeypatch.setattr("vae_course.evaluation.BLOCK", 4)
@@ -431,6 +441,7 @@ def test_active_units_are_those_whose_mean_varies_over_the_data():
     model = wide_vae()
     spread = torch.tensor([0.5, 0.02, 1.0, 0.2])
     model.encode = lambda x: (x[:, :1] * spread, torch.zeros(len(x), 4))
+    model.decode = lambda z: torch.zeros(len(z), 5)
     x = model.draw(BLOCK + 500, seed=8)
     x = (x - x.mean(0)) / x.std(0)                                          # so that Var(μ_j) = spread_j²
     assert active_units(model, x, prepare=as_they_are).tolist() == [True, False, True, True]
@@ -480,7 +491,7 @@ class Says(nn.Module):
     def __init__(self, p: float):
         super().__init__()
         self.p, self.likelihood = p, torch.nn.Module()
-        self.likelihood.mean = lambda recon: recon
+        self.likelihood.mean, self.likelihood.log_prob = lambda recon: recon, lambda x, recon: torch.zeros(len(x))
 
     def encode(self, x):
         return torch.zeros(len(x), 2), torch.zeros(len(x), 2)

@@ -1,6 +1,7 @@
 """The VAE, its exchangeable parts, and its likelihoods. Batch 6, latents 5, hidden 17: no axis has the length of another."""
 
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -229,6 +230,34 @@ def test_all_follows_from_the_prior_that_is_stated(kind):
     assert_close(draws.std(0), torch.exp(0.5 * logvar), rtol=0.03, atol=0)
     with torch.no_grad():
         assert_close(model.generate(7, seeded(3)), torch.sigmoid(model.decode(model.sample_prior(7, seeded(3)))))
+
+
+@pytest.mark.parametrize("shape", [(), (1, Z)])
+def test_any_shape_of_a_prior_that_is_stated_will_do(shape):
+    class Broad(VAE):
+        def prior_parameters(self):
+            return torch.full(shape, 0.5), torch.full(shape, 1.0)
+
+    plain = small_vae()
+    model, x = Broad(plain.encoder, plain.decoder), binary_images()
+    mu, logvar = model.encode(x)
+    prior = Normal(torch.full((Z,), 0.5), math.exp(0.5))
+    assert_close(model.log_prior(mu), prior.log_prob(mu).sum(1))
+    assert_close(model.kl(mu, logvar), kl_divergence(Normal(mu, torch.exp(0.5 * logvar)), prior).sum(1))
+    assert_close(model.sample_prior(3, seeded()), 0.5 + math.exp(0.5) * torch.randn(3, Z, generator=seeded()))
+
+
+def test_the_picture_of_a_model_tells_the_fixed_sigma():
+    assert repr(GaussianLikelihood(0.1)) == "GaussianLikelihood(sigma=0.1)"
+    assert repr(GaussianLikelihood(0.1, learn_sigma=True)) == "GaussianLikelihood(sigma learned)"
+
+
+@pytest.mark.parametrize("likelihood", [BernoulliLikelihood(), GaussianLikelihood()])
+def test_posterior_takes_the_pixels_that_the_likelihood_takes(likelihood):
+    model = reference_vae(Z, 5, likelihood=likelihood)
+    any_scale = isinstance(likelihood, GaussianLikelihood)
+    with nullcontext() if any_scale else pytest.raises(ValueError, match=r"x must lie in \[0, 1\]"):
+        model.posterior(np.full((28, 28), 255.0))
 
 
 def test_a_standard_prior_has_the_same_digits_by_the_shorter_formulas():

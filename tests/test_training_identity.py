@@ -1,16 +1,19 @@
 """What makes two runs the same: functions and data, told alike in another process, and otherwise when they are changed."""
 
 import ast
+import functools
 import os
 import re
 import subprocess
 import sys
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.distributions import Normal
 
 from vae_course.objectives import negative_elbo
 from vae_course.training import identity
@@ -36,21 +39,83 @@ def loss_of_a_cell(text: str, **names):
     return names["loss"]
 
 
+def wrapped(beta: float):
+    @functools.wraps(negative_elbo)
+    def loss(model, x):
+        return negative_elbo(model, x, beta=beta)
+    return loss
+
+
+class Weighted(nn.Module):
+    def __init__(self, beta: float):
+        super().__init__()
+        self.beta = beta
+
+    def forward(self, model, x):
+        return negative_elbo(model, x, beta=self.beta)
+
+
+class Slotted:
+    __slots__ = ("beta",)
+
+    def __init__(self, beta):
+        self.beta = beta
+
+    def __call__(self, model, x):
+        return negative_elbo(model, x, beta=self.beta)
+
+
+CLASS = """
+class Loss:
+    beta = 0.5
+    def __call__(self, model, x):
+        return negative_elbo(model, x, beta=1.0 * self.beta)
+loss = Loss()
+"""
 LAMBDA = "loss = lambda model, x: negative_elbo(model, x, beta=beta)"
+INNER = "def loss(model, x):\n    def inner():\n        return negative_elbo(model, x, beta=beta)\n    return inner()"
+CALLS = "loss = lambda model, x: base(model, x)"
 FUNCTIONS = {
     "the course's": lambda: negative_elbo,
     "of torch": lambda: torch.sigmoid,
+    "a method of torch": lambda: torch.Tensor.bool,
+    "another method of torch": lambda: torch.Tensor.sign,
     "a partial": lambda: partial(negative_elbo, beta=0.5),
     "a partial with another number": lambda: partial(negative_elbo, beta=2),
     "a partial of a partial": lambda: partial(partial(negative_elbo), beta=None),
-    "a partial with a tensor": lambda: partial(negative_elbo, beta=torch.tensor(0.5)),
-    "a partial with another tensor": lambda: partial(negative_elbo, beta=torch.tensor(0.25)),
+    "a partial with a tensor": lambda: partial(negative_elbo, beta=torch.tensor(0.75)),
+    "a partial with another tensor": lambda: partial(negative_elbo, beta=torch.tensor([0.25, 0.5])),
     "a partial with an array": lambda: partial(negative_elbo, beta=np.array(0.125)),
+    "a partial with words": lambda: partial(negative_elbo, beta=np.array(["a", "b"])),
     "a partial with a list": lambda: partial(negative_elbo, beta=[0.5, {"a": 1}]),
+    "a partial with a set": lambda: partial(negative_elbo, beta={0.5, "a"}),
+    "a partial with another set": lambda: partial(negative_elbo, beta={0.5, "b"}),
+    "a partial with a range": lambda: partial(negative_elbo, beta=range(3)),
+    "a partial with another range": lambda: partial(negative_elbo, beta=range(4)),
+    "a partial with yes": lambda: partial(negative_elbo, beta=np.bool_(True)),
+    "a partial with no": lambda: partial(negative_elbo, beta=np.bool_(False)),
+    "a partial with a distribution": lambda: partial(negative_elbo, beta=Normal(0.0, 1.0)),
+    "a partial with another distribution": lambda: partial(negative_elbo, beta=Normal(0.0, 2.0)),
     "a closure": lambda: scaled(0.5),
     "a closure with another number": lambda: scaled(2.0),
+    "a closure with a tensor": lambda: scaled(torch.tensor([0.5, 2.0])),
+    "a closure with another tensor": lambda: scaled(torch.tensor([0.5, 3.0])),
+    "a closure with names": lambda: scaled(SimpleNamespace(beta={"start": 0.5})),
+    "a closure with other names": lambda: scaled(SimpleNamespace(beta={"start": 2.0})),
+    "a closure with a function": lambda: scaled(partial(negative_elbo, beta=0.5)),
+    "a closure with another function": lambda: scaled(Scaled(0.5)),
+    "a wrapper": lambda: wrapped(0.5),
+    "a wrapper with another number": lambda: wrapped(2.0),
+    "a wrapper by torch": lambda: torch.no_grad()(scaled(0.25)),
+    "another wrapper by torch": lambda: torch.no_grad()(scaled(0.125)),
     "a global number": lambda: loss_of_a_cell(LAMBDA, beta=0.5),
     "another global number": lambda: loss_of_a_cell(LAMBDA, beta=2.0),
+    "a global number of an inner function": lambda: loss_of_a_cell(INNER, beta=0.5),
+    "another global number of an inner function": lambda: loss_of_a_cell(INNER, beta=2.0),
+    "a global dict": lambda: loss_of_a_cell(LAMBDA, beta={"beta": 0.5}),
+    "another global dict": lambda: loss_of_a_cell(LAMBDA, beta={"beta": 2.0}),
+    "a global function": lambda: loss_of_a_cell(CALLS, base=scaled(0.5)),
+    "another global function": lambda: loss_of_a_cell(CALLS, base=scaled(2.0)),
     "a number in the code": lambda: loss_of_a_cell(LAMBDA.replace("=beta", "=0.5")),
     "another number in the code": lambda: loss_of_a_cell(LAMBDA.replace("=beta", "=2.0")),
     "a default": lambda: loss_of_a_cell(LAMBDA.replace("x:", "x, beta=0.5:")),
@@ -58,9 +123,18 @@ FUNCTIONS = {
     "a set in the code": lambda: loss_of_a_cell("loss = lambda model, x: x in {'recon', 'kl', 'elbo', 'loss'}"),
     "an object": lambda: Scaled(0.5),
     "an object with another number": lambda: Scaled(2.0),
+    "an object with a dict": lambda: Scaled({"beta": 0.5}),
+    "an object with another dict": lambda: Scaled({"beta": 2.0}),
+    "an object with slots": lambda: Slotted(0.5),
+    "an object with another slot": lambda: Slotted(2.0),
+    "a class with a number": lambda: loss_of_a_cell(CLASS),
+    "a class with another number": lambda: loss_of_a_cell(CLASS.replace("0.5", "2.0")),
+    "a class with another call": lambda: loss_of_a_cell(CLASS.replace("1.0 *", "3.0 *")),
     "its method": lambda: Scaled(0.5).__call__,
     "a module": lambda: nn.Dropout(0.5),
     "a module with another number": lambda: nn.Dropout(0.25),
+    "a module of one's own": lambda: Weighted(0.5),
+    "a module of one's own with another number": lambda: Weighted(2.0),
 }
 
 
@@ -69,6 +143,39 @@ def test_functions_are_told_apart_and_told_alike():
     assert told == {name: describe(make()) for name, make in FUNCTIONS.items()}, "made again, the same is told"
     assert len(set(told.values())) == len(told), sorted(told.values())
     assert not any(re.search("0x[0-9a-f]{6}", text) for text in told.values()), "an address is another each time"
+
+
+def holds_itself() -> list:
+    held = [1.0]
+    held.append(held)
+    return held
+
+
+def calls_itself():
+    return loss_of_a_cell("def loss(model, x):\n    return loss(model, x)")
+
+
+@pytest.mark.parametrize("one, other", [
+    (1, 1.0), (0.5, torch.tensor(0.5)), (0.5, np.float32(0.5)), (2, np.int64(2)), (True, np.bool_(True)),
+    (np.broadcast_to(np.arange(3.0), (2, 3)), torch.arange(3.0, dtype=torch.float64).expand(2, 3)),
+    (holds_itself(), holds_itself()), (calls_itself(), calls_itself()),
+])
+@pytest.mark.filterwarnings("error")
+def test_the_same_value_in_another_form_is_told_alike(one, other):
+    assert describe(one) == describe(other)
+    assert describe(partial(scaled, unit=one, beta=2)) == describe(partial(scaled, beta=2.0, unit=other))
+    assert describe(scaled(one)) == describe(scaled(other))
+
+
+def test_what_the_docstring_says_is_not_told():
+    """Private attributes, lists that are written to, weights, devices and the mode."""
+    counting, module = Scaled(0.5), Weighted(0.5)
+    counting._calls, counting.seen, module.layer = 0, [], nn.Linear(2, 3)
+    before = [describe(thing) for thing in (counting, module, scaled([]), scaled(torch.device("cpu")))]
+    counting._calls += 1
+    counting.seen.append(3)
+    nn.init.zeros_(module.eval().layer.weight)
+    assert before == [describe(thing) for thing in (counting, module, scaled([1]), scaled(torch.device("meta")))]
 
 
 def test_functions_are_told_alike_in_another_process():

@@ -4,7 +4,7 @@ import math
 import os
 import re
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -34,8 +34,9 @@ from training_runs import (
 
 from vae_course import checkpoints, data
 from vae_course.checkpoints import CheckpointError
+from vae_course.models import ContinuousBernoulliLikelihood, GaussianLikelihood
 from vae_course.objectives import negative_elbo
-from vae_course.training import History, TrainingDiverged
+from vae_course.training import History, TrainingDiverged, identity
 from vae_course.training import run as run_module
 from vae_course.training.schedules import constant, cosine, one_cycle
 from vae_course.training.step import TrainingStep
@@ -262,6 +263,9 @@ def test_resume_needs_a_path():
 
 
 @pytest.mark.parametrize("change, words", [
+    ({"model": tiny_vae(activation=nn.SiLU)}, r"model was …[^;]*Tanh\(\).*, is now …[^;]*SiLU\(\)"),
+    ({"model": tiny_vae(likelihood=ContinuousBernoulliLikelihood())},
+     r"model was …[^;]{,50}: BernoulliLikelihood\(\).*, is now …[^;]{,50}: ContinuousBernoulliLikelihood\(\)"),
     ({"batch_size": 9}, "batch_size was 8, is now 9"),
     ({"learning_rate": 0.5}, "learning_rate was 0.02, is now 0.5"),
     ({"schedule": cosine}, "schedule was schedules.constant, is now schedules.cosine"),
@@ -275,18 +279,37 @@ def test_resume_needs_a_path():
     ({"bf16": True}, "bf16 was False, is now True"),
     ({"prepare": data.grey}, "prepare was data.stochastic, is now data.grey"),
     ({"loss_fn": partial(negative_elbo, beta=2.0)},
-     r"loss was objectives.negative_elbo, is now objectives.negative_elbo\(beta=2.0\)"),
+     r"loss was objectives.negative_elbo, is now objectives.negative_elbo\(beta=2\)"),
     ({"loss_fn": lambda model, x, progress: None, "loss_takes_progress": True},
      "loss_takes_progress was False, is now True"),
 ])
 def test_the_checkpoint_of_another_run_is_refused(tmp_path, change, words):
-    path, model = tmp_path / "c.pt", tiny_vae(seed=8)
+    path, model = tmp_path / "c.pt", change.get("model", tiny_vae(seed=8))
     train(tiny_vae(), checkpoint=path)
     written, before = path.read_bytes(), weights(model)
     with pytest.raises(CheckpointError, match=words) as caught:
-        train(model, checkpoint=path, resume=True, **change)
+        train(**{"model": model, "checkpoint": path, "resume": True, **change})
     assert str(path) in str(caught.value) and "resume=False" in str(caught.value)
     assert path.read_bytes() == written and same(weights(model), before)
+
+
+def test_another_fixed_sigma_is_another_run_and_a_learned_one_is_not(tmp_path):
+    for learned, words in ((False, r"sigma=0\.5.*, is now .*sigma=0\.1"), (True, None)):
+        path, model = tmp_path / f"{learned}.pt", tiny_vae(likelihood=GaussianLikelihood(0.5, learn_sigma=learned))
+        train(model, checkpoint=path)
+        assert len(train(model, checkpoint=path, resume=True)) == 3, "also after training the model is told alike"
+        other = tiny_vae(likelihood=GaussianLikelihood(0.1, learn_sigma=learned))
+        with pytest.raises(CheckpointError, match=words) if words else nullcontext():
+            train(other, checkpoint=path, resume=True)
+
+
+def test_only_what_differs_of_long_descriptions_is_shown():
+    many = "layer, " * 100
+    shown = identity._apart(f"{many}x=1 {many}", f"{many}x=234 {many}")
+    assert [len(text) for text in shown] == [len("…") + 30 + len("x=") + 1 + 30 - 2, len("…") + 30 + len("x=") + 3 + 30 - 2]
+    assert "x=1 layer" in shown[0] and "x=234 layer" in shown[1]
+    assert identity._apart("x=1", "x=2") == ["x=1", "x=2"], "what is short is shown whole"
+    assert max(map(len, identity._apart("a" * 999, "b" * 999))) < 300
 
 
 def test_every_difference_is_named_at_once(tmp_path):

@@ -11,6 +11,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.optim import Adam
 from training_runs import (
+    BATCH,
     IMAGES,
     N_STEPS,
     VALIDATION,
@@ -68,11 +69,33 @@ def test_progress_may_be_an_argument_of_a_partial():
 
 
 def test_progress_is_only_given_where_that_is_said():
-    def loss(model, x, progress=None):
+    def loss(model, x, progress=0.5):
         assert progress is None
         return negative_elbo(model, x)
 
-    train(tiny_vae(), loss, epochs=1, validation=VALIDATION)
+    train(tiny_vae(), partial(partial(loss, progress=None)), epochs=1, validation=VALIDATION)
+    for unbound in (loss, partial(loss), lambda model, x, *, progress=0.0: negative_elbo(model, x, beta=progress)):
+        with pytest.raises(TypeError, match="`progress`, which .* its default: say loss_takes_progress=True"):
+            train(tiny_vae(), unbound)
+
+
+@pytest.mark.parametrize(("loss", "words"), [
+    ({"loss": torch.zeros(())}, r"loss_fn must be a function \(model, x, …\).*, got dict"),
+    (None, "loss_fn must be a function.*, got NoneType"),
+    (lambda model, x: model(x)[0].sum(), "must return a dict of scalar tensors .*, got Tensor"),
+    (lambda model, x: {"elbo": model(x)[0].sum()}, "with \"loss\" among them, .*, got 'elbo'"),
+    (lambda model, x: {}, "got nothing"),
+    (lambda model, x: {"loss": model(x)[0].flatten(1).sum(1)}, rf"got 'loss': a tensor of shape \({BATCH},\)"),
+    (lambda model, x: {"loss": model(x)[0].sum(), "beta": 0.5}, "got 'beta': float"),
+])
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_loss_that_returns_no_dict_of_scalars_is_named(monkeypatch, loss, words, waits):
+    monkeypatch.setattr(runtime, "waits_when_read", lambda tensor: waits)
+    model = tiny_vae()
+    before = weights(model)
+    with pytest.raises(TypeError, match=words):
+        train(model, loss)
+    assert same(weights(model), before)
 
 
 @pytest.mark.parametrize(("loss", "images", "takes", "words"), [

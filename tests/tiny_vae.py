@@ -9,13 +9,13 @@ PIXELS = (1, 5, 3)
 Z = 2
 
 
-def tiny_vae(seed: int = 0, hidden_dim: int = 7) -> VAE:
+def tiny_vae(seed: int = 0, hidden_dim: int = 7, activation=nn.Tanh, likelihood: nn.Module | None = None) -> VAE:
     """The same weights for the same seed, whatever was drawn before."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        encoder = GaussianEncoder(nn.Sequential(nn.Flatten(), nn.Linear(15, hidden_dim), nn.Tanh()), hidden_dim, Z)
-        decoder = nn.Sequential(nn.Linear(Z, 6), nn.Tanh(), nn.Linear(6, 15), nn.Unflatten(1, PIXELS))
-        return VAE(encoder, decoder, input_shape=PIXELS)
+        encoder = GaussianEncoder(nn.Sequential(nn.Flatten(), nn.Linear(15, hidden_dim), activation()), hidden_dim, Z)
+        decoder = nn.Sequential(nn.Linear(Z, 6), activation(), nn.Linear(6, 15), nn.Unflatten(1, PIXELS))
+        return VAE(encoder, decoder, likelihood, input_shape=PIXELS)
 
 
 def tiny_images(n: int, seed: int = 0) -> Tensor:

@@ -16,13 +16,29 @@ class CheckpointError(ValueError):
 
 def write_whole(path: Path, write) -> None:
     """Call write(file) on a temporary file beside `path`, flush it to the disk, and only then rename it to `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = _temporary(path)
     with open(temporary, "wb") as file:
         write(file)
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+
+
+def check_writable(path: Path) -> None:
+    """Raise CheckpointError, with the reason, if `write_whole` could not write there; leaves no file behind."""
+    try:
+        temporary = _temporary(path)
+        open(temporary, "wb").close()
+        temporary.unlink()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be written ({error.strerror or error}): name a file in a folder of your own, "
+                              f"or leave checkpoint out") from error
+
+
+def _temporary(path: Path) -> Path:
+    """The name of the file beside `path` that is written first, in a folder that is there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.with_name(path.name + ".tmp")
 
 
 def save_weights(model: nn.Module, path: str | os.PathLike) -> None:
@@ -78,8 +94,11 @@ def load_checkpoint(path: Path) -> dict:
         reason = (str(error) or repr(error)).splitlines()[0].partition(". ")[0]
         raise CheckpointError(f"{path} cannot be read ({reason}): delete it, "
                               f"or start anew with resume=False") from error
-    if not isinstance(checkpoint, dict) or "settings" not in checkpoint:
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("settings"), dict):
         raise CheckpointError(f"{path} is not a checkpoint of fit(); weights alone are read by load_weights(model, path)")
+    if absent := [name for name in ("model", "optimizer", "random", "history") if name not in checkpoint]:
+        raise CheckpointError(f"{path} is no whole checkpoint, it lacks {', '.join(absent)}: delete it, "
+                              f"or start anew with resume=False")
     return checkpoint
 
 

@@ -79,6 +79,9 @@ class ConcatCondition(nn.Module):
         super().__init__()
         self.net, self.gain = net, gain
 
+    def extra_repr(self) -> str:
+        return f"gain={self.gain:g}"
+
     def forward(self, x: Tensor, c: Tensor) -> Tensor:
         return self.net(torch.cat([x.flatten(1), self.gain * c], 1))
 
@@ -170,7 +173,7 @@ class CVAE(VAE):
     def sample_prior(self, y: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """One draw z ~ p(z|y) for each condition: (B, Z). The generator is on the CPU."""
         y = self._on_device(y)
-        mean, logvar = (part.cpu() for part in self.prior_parameters(y))
+        mean, logvar = (part.cpu().expand(len(y), self.latent_dim) for part in self.prior_parameters(y))
         return reparameterize(mean, logvar, generator).to(y.device)  # drawn on the CPU: the same digits on every device
 
     @torch.no_grad()

@@ -243,10 +243,15 @@ def _blocks(model, images: Tensor, condition, prepare, seed: int):
 
 
 def _encoded(model, images: Tensor, condition, prepare, seed: int):
-    """(x, condition, mu, logvar) in the blocks of `_blocks`; the values of the first are checked on every device."""
+    """(x, condition, mu, logvar) in the blocks of `_blocks`; the values of the first are checked on every device.
+
+    The likelihood checks the pixels, as it does in training: those of a Gaussian one may lie on any scale.
+    """
     for k, (x, *c) in enumerate(_blocks(model, images, condition, prepare, seed)):
         with runtime.checking_values(everywhere=k == 0):
             mu, logvar = model.encode(x, *c)
+            if k == 0:
+                model.likelihood.log_prob(x, model.decode(mu, *c))
         yield x, c, mu, logvar
 
 

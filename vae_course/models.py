@@ -27,9 +27,7 @@ def mlp(sizes: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU) -> 
     """Linear layers from sizes[0] to sizes[-1] with an activation between them, none after the last."""
     if len(sizes) < 2:
         raise ValueError(f"sizes must name at least an input and an output width, got {list(sizes)}")
-    layers: list[nn.Module] = []
-    for n_in, n_out in zip(sizes, sizes[1:]):
-        layers += [nn.Linear(n_in, n_out), activation()]
+    layers = [layer for n_in, n_out in zip(sizes, sizes[1:]) for layer in (nn.Linear(n_in, n_out), activation())]
     return nn.Sequential(*layers[:-1])
 
 
@@ -38,10 +36,9 @@ class GaussianEncoder(nn.Module):
 
     def __init__(self, features: nn.Module, feature_dim: int, latent_dim: int):
         super().__init__()
-        self.features = features
+        self.features, self.latent_dim = features, latent_dim
         self.to_mu = nn.Linear(feature_dim, latent_dim)
         self.to_logvar = nn.Linear(feature_dim, latent_dim)
-        self.latent_dim = latent_dim
 
     def forward(self, x: Tensor, *condition: Tensor) -> tuple[Tensor, Tensor]:
         h = self.features(x, *condition)            # (B, feature_dim)
@@ -96,6 +93,9 @@ class GaussianLikelihood(nn.Module):
             raise ValueError(f"sigma must be positive, got {sigma}")
         self.logvar = nn.Parameter(torch.tensor(2 * math.log(sigma)), requires_grad=learn_sigma)
 
+    def extra_repr(self) -> str:
+        return "sigma learned" if self.logvar.requires_grad else f"sigma={self.sigma.item():.6g}"
+
     @property
     def sigma(self) -> Tensor:
         """The standard deviation of a pixel, a scalar."""
@@ -131,8 +131,7 @@ class VAE(nn.Module):
     def __init__(self, encoder: nn.Module, decoder: nn.Module, likelihood: nn.Module | None = None,
                  input_shape: Sequence[int] = (1, 28, 28)):
         super().__init__()
-        self.encoder = encoder
-        self.decoder = decoder
+        self.encoder, self.decoder = encoder, decoder
         self.likelihood: Any = likelihood if likelihood is not None else BernoulliLikelihood()
         self.input_shape = tuple(input_shape)
         self.latent_dim: int = encoder.latent_dim  # type: ignore[assignment]
@@ -177,7 +176,7 @@ class VAE(nn.Module):
     @torch.no_grad()
     def sample_prior(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n draws z ~ p(z): (n, Z). The generator is on the CPU."""
-        mean, logvar = (part.cpu().expand(n, -1) for part in self.prior_parameters())
+        mean, logvar = (part.cpu().expand(n, self.latent_dim) for part in self.prior_parameters())
         return reparameterize(mean, logvar, generator).to(next(self.parameters()).device)  # the same digits on each device
 
     @torch.no_grad()
@@ -188,7 +187,7 @@ class VAE(nn.Module):
     @runtime.checking_values()
     @torch.no_grad()
     def reconstruct(self, x: Tensor, *condition: Tensor) -> Tensor:
-        """Decoder means (B, *input_shape) at the posterior means of the images x: no noise."""
+        """Decoder means (B, *input_shape) at the posterior means of the images x, which may be noisy: any pixels will do."""
         return self.likelihood.mean(self.decode(self.encode(x, *condition)[0], *condition))
 
     @runtime.checking_values()
@@ -197,12 +196,13 @@ class VAE(nn.Module):
         """mu (Z,) and sigma (Z,) of q(z|x) for one image (H, W) in [0, 1], as NumPy: what an explorer shows.
 
         Raises:
-            ValueError: if the image does not have the size of the model's input.
+            ValueError: if the image does not have the size of the model's input, or pixels that the likelihood refuses.
         """
-        x = torch.as_tensor(np.asarray(image), dtype=torch.float32)
+        x = torch.as_tensor(np.asarray(image), dtype=torch.float32, device=next(self.parameters()).device)
         if x.shape != self.input_shape[-2:]:
             raise ValueError(f"image must have shape {self.input_shape[-2:]}, got {tuple(x.shape)}")
-        mu, logvar = self.encode(x.reshape(1, *self.input_shape).to(next(self.parameters()).device), *condition)
+        mu, logvar = self.encode(x := x.reshape(1, *self.input_shape), *condition)
+        self.likelihood.log_prob(x, self.decode(mu, *condition))  # checks the pixels as it does in training
         return mu[0].cpu().numpy(), torch.exp(0.5 * logvar[0]).cpu().numpy()
 
     @torch.no_grad()

@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from vae_course import runtime
 from vae_course.training import parallel
-from vae_course.training.identity import describe, fingerprint, settle
+from vae_course.training.identity import describe, describe_model, fingerprint, settle
 from vae_course.training.run import History, Run, checkpoint_to_resume
 from vae_course.training.schedules import one_cycle
 from vae_course.training.step import CudaGraph, PreparedLoss, TrainingDiverged, TrainingStep
@@ -63,8 +63,8 @@ def fit(
         bf16: matrix products in bfloat16; None means where the machine does that fast.
         cuda_graph: on a GPU, record a step once and replay it; ignored elsewhere.
         checkpoint: file written after every epoch. The file of another run is kept as `*.previous`.
-        resume: go on from `checkpoint` if it exists, on the CPU bit for bit as if training had not stopped. Loss, prepare,
-            data and all settings must be those of the file: see `identity.describe` for what is compared.
+        resume: go on from `checkpoint` if it exists, on the CPU bit for bit as if training had not stopped. Model, loss,
+            prepare, data and all settings must be those of the file: see `identity.describe` for what is compared.
         extend: with `resume`, add epochs to a run that is finished, up to the new number of `epochs`. A schedule over the
             added steps alone: its factor is on the same learning_rate, whatever the first schedule ended at, so
             `lambda progress: 0.1 * schedules.cosine(progress)` goes on gently, and `schedules.one_cycle` starts a second
@@ -79,22 +79,22 @@ def fit(
 
     Raises:
         ValueError: for arguments that do not fit; CheckpointError, one of its kind, for a checkpoint of another
-            architecture or run, naming every difference.
-        TypeError: if loss_fn cannot be called with the data.
+            architecture or run, naming every difference, or one that cannot be written.
+        TypeError: if loss_fn cannot be called with the data, or returns no dict of scalars.
         TrainingDiverged: if the loss or its gradient is NaN or infinite; says at which step.
     """
     train = as_tensors("train", train)
     device = next(model.parameters()).device
     check_arguments(model, train, validation, epochs, batch_size, learning_rate, max_grad_norm)
-    loss = PreparedLoss(model, loss_fn, prepare, loss_takes_progress)
+    loss = PreparedLoss(model, loss_fn, prepare, bool(loss_takes_progress))
     loss.check_call(train)
     bf16, n_steps = runtime.bf16_is_fast(device) if bf16 is None else bf16, len(train[0]) // batch_size
-    found = checkpoint_to_resume(checkpoint, resume, extend)
+    found = checkpoint_to_resume(model, checkpoint, resume, extend)
     settings: dict[str, Any] = {}
     if checkpoint is not None:
-        settings = {"loss": describe(loss_fn), "loss_takes_progress": bool(loss_takes_progress), "n": len(train[0]),
-                    "prepare": describe(prepare), "data": fingerprint(train), "batch_size": batch_size, "epochs": epochs,
-                    "learning_rate": float(learning_rate), "schedule": describe(schedule),
+        settings = {"model": describe_model(model), "loss": describe(loss_fn), "loss_takes_progress": loss.takes_progress,
+                    "n": len(train[0]), "prepare": describe(prepare), "data": fingerprint(train), "batch_size": batch_size,
+                    "epochs": epochs, "learning_rate": float(learning_rate), "schedule": describe(schedule),
                     "max_grad_norm": float(max_grad_norm), "seed": int(seed), "bf16": bool(bf16)}
     settings = settle(settings, found, extend, checkpoint)
     rates, shares = plan(epochs, n_steps, learning_rate, schedule, settings["extensions"], extend)
@@ -133,11 +133,26 @@ def plan(epochs: int, n_steps: int, learning_rate: float, schedule: Callable, ex
     """
     share = torch.arange(epochs * n_steps) / (epochs * n_steps)
     if not extensions:
-        return learning_rate * schedule(share), share
+        return learning_rate * factors("schedule", schedule, share), share
     past = extensions[-1][0] * n_steps
     added = epochs * n_steps - past
-    rates = learning_rate * extend(torch.arange(added) / added)  # type: ignore[misc]  # where there are extensions
+    rates = learning_rate * factors("extend", extend, torch.arange(added) / added)
     return torch.cat([torch.zeros(past), rates]), torch.ones(epochs * n_steps)
+
+
+def factors(name: str, schedule: Any, share: Tensor) -> Tensor:
+    """The schedule at each step's share of the training, (steps,) each; TypeError or ValueError name the argument."""
+    what = f"{name} must be a function of progress, a tensor, such as schedules.cosine or lambda p: 0.1 * torch.ones_like(p)"
+    if not callable(schedule):
+        raise TypeError(f"{what}, got {schedule!r}")
+    values = schedule(share)
+    if not isinstance(values, Tensor):
+        raise TypeError(f"{what}; it returned {type(values).__name__}, not a tensor")
+    if values.shape != share.shape:
+        raise ValueError(f"{what}; for progress {tuple(share.shape)} it returned {tuple(values.shape)}")
+    if not values.isfinite().all():
+        raise ValueError(f"{what}; it returned {values[~values.isfinite()][0].item()}, which is not finite")
+    return values
 
 
 def before_the_first_step(step: TrainingStep, loss: PreparedLoss, validation) -> None:

@@ -5,9 +5,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from torch import nn
+
 from vae_course import runtime
 from vae_course.checkpoints import (
     check_same_architecture,
+    check_writable,
     keep_previous,
     load_checkpoint,
     save_checkpoint,
@@ -29,17 +32,22 @@ class History(list):
         return [row[name] for row in self]
 
 
-def checkpoint_to_resume(path: str | os.PathLike | None, resume: bool, extend: Callable | None) -> dict | None:
+def checkpoint_to_resume(model: nn.Module, path: str | os.PathLike | None, resume: bool,
+                         extend: Callable | None) -> dict | None:
     """The checkpoint to go on from, or None for a run from the beginning.
 
     Raises:
-        CheckpointError: if the file is damaged or no checkpoint.
-        ValueError: if there is no path, or nothing to extend.
+        CheckpointError: if the file is damaged, no checkpoint, or of a model of other shapes.
+        ValueError: if there is no path or that of a folder, or nothing to extend.
     """
+    if path is not None and Path(path).is_dir():
+        raise ValueError(f"checkpoint must name a file, such as {Path(path) / 'checkpoint.pt'}, and {path} is a folder")
     if resume and path is None:
         raise ValueError("resume=True needs the path of a checkpoint, got checkpoint=None")
     if resume and path is not None and Path(path).exists():
-        return load_checkpoint(Path(path))
+        found = load_checkpoint(Path(path))
+        check_same_architecture(model.state_dict(), found["model"], Path(path))
+        return found
     if extend is not None:
         raise ValueError("extend adds epochs to a finished run: it needs resume=True and the checkpoint of that run, got "
                          f"resume={resume} and checkpoint={path}" + (", which does not exist" if resume else ""))
@@ -54,8 +62,11 @@ class Run:
         self.device = next(model.parameters()).device
         self.path = None if path is None else Path(path)
         self.history, self.epochs_on_disk, self.previous_kept = History(), 0, False
-        if resumed is not None and self.path is not None:
-            self._resume(resumed, self.path)
+        finished = resumed is not None and len(resumed["history"]) >= settings["epochs"]
+        if self.path is not None and parallel.rank() == 0 and not finished:
+            check_writable(self.path)
+        if resumed is not None:
+            self._resume(resumed)
         self.last = self._snapshot(self.history)
 
     def _snapshot(self, history: list[dict]) -> dict:
@@ -71,8 +82,7 @@ class Run:
         self.optimizer.param_groups[0]["lr"] = rate  # load_state_dict replaced the tensor that the step writes to
         self.history = History(snapshot["history"])
 
-    def _resume(self, checkpoint: dict, path: Path) -> None:
-        check_same_architecture(self.model.state_dict(), checkpoint["model"], path)
+    def _resume(self, checkpoint: dict) -> None:
         self._restore(checkpoint)
         runtime.set_random_state(checkpoint["random"], self.device)
         self.epochs_on_disk, self.previous_kept = len(self.history), True

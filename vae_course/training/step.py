@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +35,9 @@ class PreparedLoss(nn.Module):
 
     def check_call(self, tensors: Sequence[Tensor]) -> None:
         """Raise TypeError if the loss cannot be called with a batch of these tensors, and say what it can be given."""
+        if not callable(self.loss_fn):
+            raise TypeError("loss_fn must be a function (model, x, …) → dict of scalar tensors, such as negative_elbo: "
+                            f"fit calls it, got {type(self.loss_fn).__name__}")
         by_name = {"progress": None} if self.takes_progress else {}
         try:
             signature = inspect.signature(self.loss_fn)
@@ -45,10 +49,30 @@ class PreparedLoss(nn.Module):
             called = ", ".join(["model", "x", *["…"] * (len(tensors) > 1), *["progress=…"] * self.takes_progress])
             raise TypeError(f"loss_fn is called as loss_fn({called}), which does not fit its arguments: {error}. "
                             "With loss_takes_progress=True, fit gives it `progress`, the share that is done") from None
+        if not self.takes_progress and "progress" in signature.parameters and not _binds_progress(self.loss_fn):
+            raise TypeError("loss_fn has an argument `progress`, which fit would leave at its default: say "
+                            "loss_takes_progress=True, or bind it with functools.partial(loss_fn, progress=…)")
 
     def forward(self, progress: Tensor, x: Tensor, *rest: Tensor) -> dict[str, Tensor]:
         by_name = {"progress": progress.squeeze()} if self.takes_progress else {}
         return self.loss_fn(self.model, self.prepare(x), *rest, **by_name)
+
+
+def _binds_progress(loss_fn: Callable) -> bool:
+    return isinstance(loss_fn, partial) and ("progress" in loss_fn.keywords or _binds_progress(loss_fn.func))
+
+
+def check_terms(terms: dict[str, Tensor]) -> None:
+    """Raise TypeError unless a loss returned a dict of scalar tensors with "loss" among them. Reads no value."""
+    what = 'loss_fn must return a dict of scalar tensors with "loss" among them, as negative_elbo does'
+    if not isinstance(terms, dict):
+        raise TypeError(f"{what}, got {type(terms).__name__}")
+    if "loss" not in terms:
+        raise TypeError(f"{what}, got {', '.join(map(repr, terms)) or 'nothing'}")
+    for name, term in terms.items():
+        if not isinstance(term, Tensor) or term.ndim:
+            kind = f"a tensor of shape {tuple(term.shape)}" if isinstance(term, Tensor) else type(term).__name__
+            raise TypeError(f"{what}, got {name!r}: {kind}")
 
 
 class TrainingStep:
@@ -84,6 +108,8 @@ class TrainingStep:
         x, *rest = (tensor[batch] for tensor in self.train)
         with runtime.autocast(x.device, self.bf16):
             terms = self.loss(self.progress[self.steps_done], x, *rest)
+        if not self.names:
+            check_terms(terms)
         self.optimizer.zero_grad(set_to_none=True)
         terms["loss"].backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.max_grad_norm)
@@ -108,7 +134,7 @@ class TrainingStep:
         device, buffers = self.rate.device, {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         self.model.train()
         with runtime.seeded(0, device), runtime.checking_values(), runtime.autocast(device, self.bf16):
-            self.loss_alone(self.progress[:1], *(tensor[:self.batches.shape[1]] for tensor in self.train))
+            check_terms(self.loss_alone(self.progress[:1], *(tensor[:self.batches.shape[1]] for tensor in self.train)))
         for name, buffer in self.model.named_buffers():
             buffer.copy_(buffers[name])
 
