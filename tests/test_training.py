@@ -351,6 +351,24 @@ def test_an_argument_that_cannot_be_meant_is_named(change, words):
     assert same(weights(model), before)
 
 
+@pytest.mark.parametrize(("schedule", "error", "words"), [
+    (0.1, TypeError, "must be a function of progress, a tensor, .*, got 0.1"),
+    (lambda progress: 0.1, TypeError, "it returned float, not a tensor"),
+    (lambda progress: progress[:-1], ValueError, r"for progress \(\d+,\) it returned \(\d+,\)"),
+    (lambda progress: torch.tensor(1.0), ValueError, r"it returned \(\)"),
+    (lambda progress: 1 / progress, ValueError, "it returned inf, which is not finite"),
+])
+def test_a_schedule_that_gives_no_factors_is_named(tmp_path, schedule, error, words):
+    model, settings = tiny_vae(), {"checkpoint": tmp_path / "c.pt", "resume": True}
+    with pytest.raises(error, match=f"schedule .*{words}"):
+        train(model, schedule=schedule, **settings)
+    train(model, epochs=1, **settings)
+    before = weights(model)
+    with pytest.raises(error, match=f"extend .*{words}"):
+        train(model, epochs=2, extend=schedule, **settings)
+    assert same(weights(model), before)
+
+
 @pytest.mark.parametrize("wrong", [IMAGES.numpy(), data.ImageSet(IMAGES, None), None, [], [IMAGES, [1, 2]], 5])
 @pytest.mark.parametrize("name", ["train", "validation"])
 def test_data_that_are_no_tensors_are_named(wrong, name):

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from enum import Enum
 from functools import partial
 from types import SimpleNamespace
 
@@ -65,6 +66,11 @@ class Slotted:
         return negative_elbo(model, x, beta=self.beta)
 
 
+class Kind(Enum):
+    ONE = "one"
+    OTHER = "other"
+
+
 CLASS = """
 class Loss:
     beta = 0.5
@@ -92,6 +98,9 @@ FUNCTIONS = {
     "a partial with another set": lambda: partial(negative_elbo, beta={0.5, "b"}),
     "a partial with a range": lambda: partial(negative_elbo, beta=range(3)),
     "a partial with another range": lambda: partial(negative_elbo, beta=range(4)),
+    "a partial with one of a list": lambda: partial(negative_elbo, beta=Kind.ONE),
+    "a partial with another of a list": lambda: partial(negative_elbo, beta=Kind.OTHER),
+    "a partial with a sparse tensor": lambda: partial(negative_elbo, beta=torch.eye(2).to_sparse()),
     "a partial with yes": lambda: partial(negative_elbo, beta=np.bool_(True)),
     "a partial with no": lambda: partial(negative_elbo, beta=np.bool_(False)),
     "a partial with a distribution": lambda: partial(negative_elbo, beta=Normal(0.0, 1.0)),

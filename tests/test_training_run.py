@@ -402,6 +402,7 @@ def test_a_loss_that_takes_progress_has_annealed_when_epochs_are_added(tmp_path)
     ({"epochs": 5}, "epochs was 3, is now 5.*To add epochs to a finished run, state their schedule with extend"),
     ({"epochs": 5, "extend": constant, "seed": 1}, r"is of another run: seed was 0, is now 1\. "),
     ({"epochs": 3, "extend": constant}, "extensions was none, is now schedules.constant after epoch 3"),
+    ({"epochs": 3, "extend": constant}, r"To add epochs, epochs must be larger than the 3 of the run\."),
     ({"epochs": 5, "extend": constant, "resume": False}, "extend adds epochs to a finished run: it needs resume=True"),
     ({"epochs": 5, "extend": constant, "checkpoint": "none.pt"}, "none.pt, which does not exist"),
 ])
@@ -425,6 +426,9 @@ def test_only_a_finished_run_is_extended_and_an_extended_one_stays_so(tmp_path):
         with pytest.raises(CheckpointError, match=f"extensions was schedules.constant after epoch 2, is now {now}"):
             train(tiny_vae(), epochs=4, extend=extend, **settings)
     assert len(on_disk(path)["history"]) == 3
+    train(tiny_vae(), epochs=4, extend=constant, **settings)
+    with pytest.raises(CheckpointError, match=r"give the same extend=… again: schedules.constant after epoch 2\."):
+        train(tiny_vae(), epochs=4, **settings)
 
 
 # ---------------------------------------------------------------- files that are no such checkpoint
@@ -460,6 +464,45 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
     assert path.read_bytes() == written and same(weights(model), before)
     train(model, checkpoint=path)  # the reader does as told
     assert (tmp_path / "c.pt.previous").read_bytes() == written
+
+
+@pytest.mark.parametrize("name", ["model", "optimizer", "random", "history", "settings"])
+def test_a_checkpoint_that_lacks_a_part_is_refused(tmp_path, name):
+    path = tmp_path / "c.pt"
+    train(tiny_vae(), checkpoint=path)
+    checkpoint = checkpoints.load_checkpoint(path)
+    del checkpoint[name]
+    checkpoints.save_checkpoint(checkpoint, path)
+    with pytest.raises(CheckpointError, match="no(t a| whole) checkpoint") as caught:
+        train(tiny_vae(), checkpoint=path, resume=True)
+    assert name == "settings" or f"it lacks {name}: delete it" in str(caught.value)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_is_not_taken_for_a_checkpoint(tmp_path, resume):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "precious").write_text("x")
+    with pytest.raises(ValueError, match=r"checkpoint must name a file, such as .*checkpoint\.pt, and .*runs is a folder"):
+        train(tiny_vae(), checkpoint=tmp_path / "runs", resume=resume)
+    assert (tmp_path / "runs" / "precious").read_text() == "x" and os.listdir(tmp_path) == ["runs"]
+
+
+def test_a_path_that_cannot_be_written_is_named_before_the_first_step(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("x")
+    never = at_call(1, lambda terms: pytest.fail("a step was made"))
+    with pytest.raises(CheckpointError, match=r"c\.pt cannot be written \((File exists|Not a directory)\)"):
+        train(tiny_vae(), never, checkpoint=tmp_path / "file" / "c.pt")
+    monkeypatch.setattr(checkpoints.os, "replace", lambda *paths: pytest.fail("something was written"))
+    with pytest.raises(ValueError, match="epochs"):
+        train(tiny_vae(), checkpoint=tmp_path / "c.pt", epochs=0)
+    history = train(tiny_vae(), at_call(1, press_stop), checkpoint=tmp_path / "new" / "c.pt")
+    assert len(history) == 0 and os.listdir(tmp_path / "new") == [], "what was tried leaves no file behind"
+
+
+def test_a_finished_run_is_read_from_where_nothing_can_be_written(tmp_path, monkeypatch):
+    train(tiny_vae(), checkpoint=tmp_path / "c.pt")
+    monkeypatch.setattr(run_module, "check_writable", lambda path: pytest.fail("it was tried to write"))
+    assert len(train(tiny_vae(), checkpoint=tmp_path / "c.pt", resume=True)) == 3
 
 
 def test_weights_are_not_taken_for_a_checkpoint(tmp_path):

@@ -9,6 +9,7 @@ import platform
 import re
 import sys
 from collections.abc import Callable, Sequence
+from enum import Enum
 from functools import partial
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
@@ -21,7 +22,7 @@ from vae_course.checkpoints import CheckpointError
 
 PIECE = 2**26  # bytes of the data that are hashed at once
 LONG = 240      # letters of a description that a message shows whole
-PLAIN = numbers.Number | str | bytes | None     # what is told as Python writes it
+PLAIN = numbers.Number | str | bytes | Enum | None      # what is told as Python writes it
 
 
 def fingerprint(tensors: Sequence[Tensor]) -> str:
@@ -59,7 +60,7 @@ def describe(value: Any, inside: tuple = ()) -> str:
     if isinstance(value, np.generic) or isinstance(value, Tensor) and value.ndim == 0:
         value = value.item()
     if isinstance(value, Tensor):
-        return f"tensor {tuple(value.shape)} {fingerprint([value.reshape(-1)])}"
+        return f"tensor {tuple(value.shape)} {fingerprint([value.to_dense().reshape(-1)])}"
     if isinstance(value, dict | SimpleNamespace):
         return f"{{{_listed([], value if isinstance(value, dict) else vars(value), tell)}}}"
     if isinstance(value, set | frozenset):
@@ -93,7 +94,7 @@ def _object(value, tell: Callable[[Any], str]) -> str:
     """What an object is and holds, all of it if its class is the reader's own; of a library's only what is plain."""
     kind, own = type(value), _is_own(type(value).__module__)
     held = {name: part for parent in reversed(kind.__mro__) if _is_own(parent.__module__)
-            for name, part in vars(parent).items() if not callable(part) and not hasattr(part, "__get__")}
+            for name, part in vars(parent).items() if not hasattr(part, "__get__")}  # numbers, not methods
     slots = {name: getattr(value, name) for parent in kind.__mro__ for name in vars(parent).get("__slots__", ())
              if hasattr(value, name)}
     held |= slots | getattr(value, "__dict__", {})
@@ -102,7 +103,8 @@ def _object(value, tell: Callable[[Any], str]) -> str:
     module = isinstance(value, nn.Module)
     call = getattr(kind, "forward" if module else "__call__", None)
     code = tell(call) if own and isinstance(call, FunctionType) else ""
-    return f"{_shown(value) if module or not own else _name(kind)}({_listed([], _read(held), tell)}){code}"
+    told = _listed([], _read(held), tell)
+    return (_shown(value) if module or not own else _name(kind)) + (f"({told})" if told or own else "") + code
 
 
 def _listed(values: Sequence, by_name: dict, tell: Callable[[Any], str]) -> str:
