@@ -22,7 +22,7 @@ SCREENSHOTS = ROOT / "build" / "browser"
 CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                  "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
                  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # the tests see no network, here and elsewhere
-LAP = 5  # seconds after which the machine's speed is measured again
+LAP = 10  # seconds after which the machine's speed is measured again
 KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 PRIVATE = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR",
            "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR")
@@ -193,7 +193,7 @@ class Notebook:
             lap()
             return self.page.evaluate("() => window.executed")
 
-        done = until(self.page, executed, self._where_it_stands, seconds)
+        done = until(self.page, executed, self._where_it_stands, seconds, pause=200)  # the cells need the processor
         assert not self.errors(), self.errors()[0]
         assert done.get("ok"), f"Run All failed: {done}"
         behind = [cell["source"] for cell in self.cells() if cell["source"].strip() and not cell["count"]]

@@ -38,8 +38,8 @@ PATIENCE = 120  # seconds to wait for what should hold; a busy machine may need 
 STATE = ":scope > .widget-label"
 
 
-def until(page, holds: Callable, what: str | Callable[[], str], seconds: float = PATIENCE):
-    """Ask again and again until `holds()` gives something true, and return that; the page lives on between."""
+def until(page, holds: Callable, what: str | Callable[[], str], seconds: float = PATIENCE, pause: int = 20):
+    """Ask every `pause` milliseconds until `holds()` gives something true, and return that; the page lives on between."""
     started = time.monotonic()
     while True:
         answer = holds()
@@ -47,7 +47,7 @@ def until(page, holds: Callable, what: str | Callable[[], str], seconds: float =
             return answer
         if time.monotonic() - started > seconds:
             raise AssertionError(f"not within {seconds:g} s: {what() if callable(what) else what}")
-        page.wait_for_timeout(20)
+        page.wait_for_timeout(pause)
 
 
 def settle(page) -> None:
