@@ -186,7 +186,7 @@ class Check(_AnyCheck):
             try:
                 number, w = to_tensor(g), to_tensor(w)
             except NO_NUMBER:
-                return f"Return a number or a tensor, not {'None' if g is None else f'a {type(g).__name__}'}."
+                return f"Return a number or a tensor, got {'None' if g is None else type(g).__name__}."
             if number.shape != w.shape:
                 return f"The shape should be {tuple(w.shape)}, and is {tuple(number.shape)}. {self.otherwise}"
             if not number.isfinite().all():

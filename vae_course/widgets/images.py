@@ -79,7 +79,7 @@ def interpolation(picture: Decode, codes, images, labels=None) -> Explorer:
 @explained
 def posterior_view(posterior: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], picture: Decode, images,
                    labels=None) -> Explorer:
-    """What the model makes of one image, chosen or drawn: q(z|x), its cost, its reconstruction, what each dimension does.
+    """What the model makes of an image, chosen or drawn: q(z|x), its KL to N(0, I), its picture, what each dimension does.
 
     Args:
         posterior: image (H, W) in [0, 1] → mu (Z,) and sigma (Z,), e.g. `vae.posterior`.
