@@ -222,7 +222,7 @@ def _download(mirrors: tuple[str, ...], path: Path, md5: str) -> bytes:
     """Fetch the .gz file from the first mirror that has it, keep it beside `path`, and return what is in it."""
     try:
         packed = downloads.fetch(mirrors, f"{path.name}.gz", md5)
-        downloads.write_whole(downloads.packed(path), packed)
+        downloads.store(downloads.packed(path), packed)
         return downloads.unpacked(packed)
     except (downloads.Unreachable, OSError) as error:
         content = downloads.from_disk(path, md5)  # another process may have been luckier

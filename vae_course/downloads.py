@@ -62,8 +62,11 @@ def from_disk(path: Path, md5: str) -> bytes | None:
     return None
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is whole or not there, whatever stops this process and whoever else writes the same file."""
+def store(path: Path, content: bytes) -> None:
+    """Write a file that is whole or not there, whatever stops this process and whoever else writes the same file.
+
+    `checkpoints.write_whole` is for files that one process writes: its temporary file has no name of its own for each.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
