@@ -24,9 +24,9 @@ ADVICE = {"^": "write ** for a power", "=": "write only the new line, without ="
 
 
 class Node(NamedTuple):
-    """kind: number, name, sum, product, power, call, index, comparison, list, side; word: its text or signs."""
+    """kind: number, name, sum, product, power, call, index, comparison, list, side; word: a name, a number, or the signs of a sum, product or comparison, separated by blanks."""
     kind: str
-    word: str | tuple[str, ...]
+    word: str
     parts: tuple["Node", ...]
     at: int
 
@@ -118,7 +118,7 @@ class _Reader:
         while sign := self.takes(*COMPARISONS):
             signs.append(sign)
             sides.append(self.sum())
-        return Node("comparison", tuple(signs), tuple(sides), at) if signs else sides[0]
+        return Node("comparison", " ".join(signs), tuple(sides), at) if signs else sides[0]
 
     def sum(self) -> Node:
         self.depth += 1
@@ -129,14 +129,14 @@ class _Reader:
             signs.append(sign)
             terms.append(self.product())
         self.depth -= 1
-        return Node("sum", tuple(signs), tuple(terms), at) if signs != ["+"] else terms[0]
+        return Node("sum", " ".join(signs), tuple(terms), at) if signs != ["+"] else terms[0]
 
     def product(self) -> Node:
         at, signs, factors = self.at, ["*"], [self.factor()]
         while sign := self.takes("*", "/"):
             signs.append(sign)
             factors.append(self.factor())
-        return Node("product", tuple(signs), tuple(factors), at) if len(signs) > 1 else factors[0]
+        return Node("product", " ".join(signs), tuple(factors), at) if len(signs) > 1 else factors[0]
 
     def factor(self) -> Node:
         at = self.at
@@ -144,7 +144,7 @@ class _Reader:
         if self.depth > DEEPEST:
             raise Unreadable(f"more than {DEEPEST} brackets or signs stand inside one another", at)
         if sign := self.takes("+", "-"):
-            node = Node("sum", (sign,), (self.factor(),), at)
+            node = Node("sum", sign, (self.factor(),), at)
         else:
             node = self.atom()
             if self.kind == "super":

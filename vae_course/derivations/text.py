@@ -80,12 +80,12 @@ class _Builder:
 
     def _sum(self, node: Node) -> sp.Expr:
         terms = [_minus(self.scalar(term)) if sign == "-" else self.scalar(term)
-                 for sign, term in zip(node.word, node.parts, strict=True)]
+                 for sign, term in zip(node.word.split(), node.parts, strict=True)]
         return WrittenSum(*terms) if len(terms) > 1 else terms[0]
 
     def _product(self, node: Node) -> sp.Expr:
         return WrittenProduct(*(sp.Pow(self.scalar(part), -1, evaluate=False) if sign == "/" else self.scalar(part)
-                                for sign, part in zip(node.word, node.parts, strict=True)))
+                                for sign, part in zip(node.word.split(), node.parts, strict=True)))
 
     def _power(self, node: Node) -> sp.Expr:
         return sp.Pow(*map(self.scalar, node.parts), evaluate=False)
@@ -94,7 +94,7 @@ class _Builder:
         kinds = {"<": sp.StrictLessThan, "<=": sp.LessThan, ">": sp.StrictGreaterThan, ">=": sp.GreaterThan,
                  "==": sp.Equality, "!=": sp.Unequality}
         sides = [self.scalar(part) for part in node.parts]
-        return sp.And(*(kinds[sign](a, b) for sign, a, b in zip(node.word, sides, sides[1:], strict=False)))
+        return sp.And(*(kinds[sign](a, b) for sign, a, b in zip(node.word.split(), sides, sides[1:], strict=False)))
 
     def _list(self, node: Node):
         raise Unreadable("a list of several formulas is read only inside a function", node.at)
