@@ -7,10 +7,12 @@ conditions.py). Bound variables are renamed from the outside in, so that each ha
 import sympy as sp
 
 from vae_course.derivations import derivatives, integrals, limits, sums
+from vae_course.derivations.convergence import divergence
 from vae_course.derivations.functions import bound_variable, free_level, is_ordered, is_smooth, terms_of
+from vae_course.derivations.merging import same_range_together
 from vae_course.derivations.scopes import tried, within
 
-__all__ = ["bound_variable", "closed_form", "is_ordered", "is_smooth", "terms_of"]
+__all__ = ["bound_variable", "closed_form", "divergence", "is_ordered", "is_smooth", "same_range_together", "terms_of"]
 
 
 def closed_form(expr: sp.Basic) -> sp.Basic:
