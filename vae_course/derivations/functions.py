@@ -154,3 +154,23 @@ def quadratic(exponent: sp.Expr, u: sp.Symbol) -> tuple[sp.Expr, sp.Expr, sp.Exp
     c2, b, c = sp.Poly(exponent, u).all_coeffs()
     a = sp.factor(-c2)
     return (a, b, c) if a.is_positive or sp.together(a).is_positive else None
+
+
+def cancelled(expr: sp.Expr) -> sp.Expr:
+    """sp.cancel, with square roots as symbols meanwhile whose squares are put in: it would multiply roots out."""
+    roots = {p.base: sp.Dummy() for p in expr.atoms(sp.Pow) if p.exp.is_Rational and p.exp.q == 2}
+    if not roots or any(p.exp.is_Rational and p.exp.q == 2 for base in roots for p in base.atoms(sp.Pow)):
+        return sp.cancel(expr)
+    plain = expr.replace(lambda e: isinstance(e, sp.Pow) and e.base in roots and e.exp.is_Rational and e.exp.q == 2,
+                         lambda e: e.base ** (e.exp - sp.Rational(1, 2)) * roots[e.base])
+
+    def reduced(e: sp.Expr) -> sp.Expr:
+        for base, r in roots.items():
+            e = sum((c * base ** (k // 2) * r ** (k % 2) for (k,), c in sp.Poly(e, r).terms()), sp.S.Zero) if e.has(r) else e
+        return sp.expand(e)
+    top, bottom = map(reduced, sp.fraction(sp.together(plain)))
+    for r in roots.values():
+        if bottom.has(r):
+            other = bottom.subs(r, -r)
+            top, bottom = reduced(top * other), reduced(bottom * other)
+    return sp.cancel(top / bottom).xreplace({r: sp.sqrt(base) for base, r in roots.items()})

@@ -3,7 +3,7 @@
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from vae_course.derivations.functions import OPEN, free_level, power_and_exponent, quadratic, terms_of
+from vae_course.derivations.functions import OPEN, cancelled, free_level, power_and_exponent, quadratic, terms_of
 
 WHOLE_LINE = (-sp.oo, sp.oo)
 
@@ -23,8 +23,8 @@ def gaussian(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr |
     if shape is None:
         return None
     a, b, c = shape
-    mean, variance = sp.cancel(b / (2 * a)), sp.cancel(1 / (2 * a))
-    scale = sp.exp(sp.expand(sp.cancel(b ** 2 / (4 * a) + c))) * sp.sqrt(variance)
+    mean, variance = cancelled(b / (2 * a)), cancelled(1 / (2 * a))
+    scale = sp.exp(sp.expand(cancelled(b ** 2 / (4 * a) + c))) * sp.sqrt(variance)
     if not other.has(u):
         moments = sum(sp.binomial(power, 2 * j) * mean ** (power - 2 * j) * sp.factorial2(2 * j - 1) * variance ** j
                       for j in range(power // 2 + 1))
@@ -49,14 +49,14 @@ def part_of_a_gaussian(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) ->
     if shape is None or other.has(u):
         return None
     a, b, c = shape
-    mean, s = sp.cancel(b / (2 * a)), sp.sqrt(sp.cancel(1 / (2 * a)))
+    mean, s = cancelled(b / (2 * a)), sp.sqrt(cancelled(1 / (2 * a)))
     if not mean.is_real:
         return None
     t = sp.Dummy(real=True)
     polynomial = sp.Poly((mean + s * t) ** power, t)
     ends = [_moments_up_to((end - mean) / s if end.is_finite is not False else end, power) for end in (low, high)]
     value = sum(coefficient * (ends[1][j] - ends[0][j]) for (j,), coefficient in polynomial.terms())
-    return other * s * sp.exp(sp.expand(sp.cancel(b ** 2 / (4 * a) + c))) * value
+    return other * s * sp.exp(sp.expand(cancelled(b ** 2 / (4 * a) + c))) * value
 
 
 def _moments_up_to(t: sp.Expr, power: int) -> list[sp.Expr]:
