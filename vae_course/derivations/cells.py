@@ -46,9 +46,9 @@ def _line(line: Line, names: dict) -> str:
 
 
 def _code(expr: sp.Basic, names: dict) -> str:
-    """An expression in Python: SymPy's own names with the prefix sp."""
+    """An expression in Python: SymPy's own names with the prefix sp, no fraction a float."""
     own = {thing: sp.Symbol(_variable(name)) for name, thing in names.items() if isinstance(thing, sp.Symbol)}
-    printed = sp.sstr(written_out(expr).xreplace(own), sympy_integers=True)
+    printed = re.sub(r"(?<![\w.])(\d+)/(\d+)", r"Rational(\1, \2)", sp.sstr(written_out(expr).xreplace(own)))
     variables = set(map(_variable, names))
     return re.sub(r"[A-Za-z_]\w*", lambda m: f"sp.{m[0]}" if m[0] not in variables and hasattr(sp, m[0]) else m[0], printed)
 

@@ -174,8 +174,9 @@ class Pad:
         return rf"$\displaystyle \text{{goal: }}\; {row.sign}\; {row.latex}$"
 
     def rows(self) -> list[Row]:
-        """The lines so far."""
-        return [_row(line, "✓" if line.relation else "") for line in self.derivation.lines]
+        """The facts, the conditions and the lines so far."""
+        known = [Row("", sp.latex(fact), sp.sstr(fact), "(given)") for fact in (*self.derivation.given, *self.derivation.where)]
+        return known + [_row(line, "✓" if line.relation else "") for line in self.derivation.lines]
 
     def goal_row(self) -> Row:
         """What is to be shown."""

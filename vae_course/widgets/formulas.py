@@ -1,6 +1,7 @@
 """Typeset lines as a picture, for pages that have no MathJax."""
 
 import re
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,52 +12,75 @@ from matplotlib.mathtext import MathTextParser
 from vae_course import plots
 from vae_course.derivations.pad import Row
 
-SIZE, MARGIN, GAP = 14, 8, 10       # points of a letter; pixels
-WIDTH, DPI = 800, 100               # pixels, and pixels of an inch
+SIZE, SMALLEST = 14, 6                # points of a letter
+WIDTH, MARGIN, INDENT, GAP = 800, 8, 30, 10   # pixels
+LETTERS = 78                          # of a note in one line
+DPI = 100
 PARSER = MathTextParser("path")
 
 
 def picture_of_rows(rows: Sequence[Row], title: str = "") -> bytes:
-    """One row for each line: how it relates to the line before, the formula, the mark with the reason beside or under it. PNG."""
-    figure = Figure(figsize=(WIDTH / DPI, 1), dpi=DPI)
-    canvas = FigureCanvasAgg(figure)
-    renderer = canvas.get_renderer()
-    texts, y = [], float(MARGIN)
-
-    def put(words: str, x: float, weight: str = "normal") -> tuple[float, float]:
-        """Write at (x, y), y being the top; returns the right end and the height."""
-        made = figure.text(0, 0, words, fontsize=SIZE, va="bottom", weight=weight)
-        box = made.get_window_extent(renderer)
-        texts.append((made, x, y, box.height))
-        return x + box.width, box.height
+    """One row for each line: how it relates to the line before, the formula, and the note beside it or under it. PNG."""
+    sheet = _Sheet()
     if title:
-        y += put(_words(title), MARGIN, "bold")[1] + GAP
+        sheet.add([(_words(title), MARGIN, "bold")])
     for row in rows:
-        put(f"${row.sign}$" if row.sign else "", MARGIN)
-        right, height = put(_formula(row), MARGIN + 32)
-        note = _words(row.note)
-        wide = figure.text(0, 0, note, fontsize=SIZE)
-        beside = right + 30 + wide.get_window_extent(renderer).width < WIDTH
-        wide.remove()
-        if note and not beside:
-            y += height + 4
-        height = max(height, put(note, right + 30 if beside else MARGIN + 64)[1]) if note else height
-        y += height + GAP
-    return _painted(figure, canvas, texts, y)
+        sign = (_mathematics(row.sign), MARGIN, "normal") if row.sign else ("", MARGIN, "normal")
+        formula, notes = _formula(row), [_words(line) for line in textwrap.wrap(row.note, LETTERS)] or [""]
+        end = MARGIN + INDENT + sheet.width(formula)
+        beside = len(notes) == 1 and end + INDENT + sheet.width(notes[0]) < WIDTH
+        sheet.add([sign, (formula, MARGIN + INDENT, "normal"), *([(notes[0], end + INDENT, "normal")] if beside else [])])
+        for note in [] if beside else notes:
+            sheet.add([(note, MARGIN + 2 * INDENT, "normal")])
+    return sheet.painted()
 
 
-def _painted(figure: Figure, canvas: FigureCanvasAgg, texts: list, height: float) -> bytes:
-    figure.set_size_inches(WIDTH / DPI, height / DPI)
-    for made, x, top, own in texts:
-        made.set_position((x / WIDTH, 1 - (top + own) / height))
-    canvas.draw()
-    return plots.encode_png(np.asarray(canvas.buffer_rgba())[:, :, :3])
+class _Sheet:
+    """A page that grows downwards: rows of texts, each at its place from the left, on a common middle line."""
+
+    def __init__(self):
+        self.figure = Figure(figsize=(WIDTH / DPI, 1), dpi=DPI)
+        self.canvas = FigureCanvasAgg(self.figure)
+        self.placed: list[tuple] = []
+        self.height = float(MARGIN)
+
+    def width(self, words: str) -> float:
+        """Of the words in one line."""
+        made = self.figure.text(0, 0, words, fontsize=SIZE)
+        size = made.get_window_extent(self.canvas.get_renderer()).width
+        made.remove()
+        return size
+
+    def add(self, pieces: Sequence[tuple[str, float, str]]) -> None:
+        """One row of (words, left, weight); what is too wide gets smaller."""
+        made = []
+        for words, left, weight in pieces:
+            size = max(SMALLEST, SIZE * min(1.0, (WIDTH - MARGIN - left) / max(1.0, self.width(words))))
+            made.append((self.figure.text(0, 0, words, fontsize=size, va="center", weight=weight), left))
+        tall = max(text.get_window_extent(self.canvas.get_renderer()).height for text, _ in made)
+        self.placed += [(text, left, self.height + tall / 2) for text, left in made]
+        self.height += tall + GAP
+
+    def painted(self) -> bytes:
+        """The page as PNG."""
+        self.figure.set_size_inches(WIDTH / DPI, self.height / DPI)
+        for text, left, middle in self.placed:
+            text.set_position((left / WIDTH, 1 - middle / self.height))
+        self.canvas.draw()
+        return plots.encode_png(np.asarray(self.canvas.buffer_rgba())[:, :, :3])
 
 
 def _formula(row: Row) -> str:
-    """For matplotlib: as mathematics, or as plain text where it does not know a sign."""
-    latex = re.sub(r"\\(displaystyle|limits|,|;|!)\s*", " ", row.latex).replace(r"\tfrac", r"\frac").replace("\n", " ")
-    return f"${latex}$" if _is_drawn(f"${latex}$") else row.plain.replace("$", "")
+    """As mathematics, or as plain text where matplotlib does not know a sign."""
+    drawn = _mathematics(row.latex)
+    return drawn if _is_drawn(drawn) else row.plain.replace("$", "")
+
+
+def _mathematics(latex: str) -> str:
+    """In matplotlib's dialect of LaTeX."""
+    latex = re.sub(r"\\(displaystyle|limits)(?![a-z])", " ", latex).replace("\n", " ")
+    latex = re.sub(r"(?<=[\w)}]) ?\\(log|exp|sin|cos|min|max)(?![a-z])", r"\\,\\\1", latex)
+    return "$" + re.sub(r"\\(le|ge|ne)(?![a-z])", r"\\\1q", latex) + "$"
 
 
 def _words(text: str) -> str:

@@ -1,5 +1,6 @@
 """The proof pad: a proof that the reader writes line by line, each line answered by the prover."""
 
+import base64
 import html
 import sys
 from collections.abc import Iterable, Sequence
@@ -18,10 +19,13 @@ except ImportError:  # anywidget is missing: core widgets stand in for the form
 
 AT_ONCE = 0.3  # seconds that a look waits for the answer, so that a quick step is answered without another look
 NOTHING = PadAnswer("", "Type the next line and a reason.")
-STYLE = """<style>.vae-proof-pad > .widget-label { height: auto; max-width: 800px; white-space: pre-wrap; line-height: 1.4 }
+COLOURS = {"proved": "#009E73", "conditional": "#009E73", "refuted": "#D55E00", "undecided": "#E69F00", "unread": "#E69F00",
+           "hint": "#0072B2"}
+STYLE = """<style>.vae-proof-pad > .widget-label { height: auto; max-width: 780px; white-space: pre-wrap; line-height: 1.4;
+ padding-left: 8px; border-left: 4px solid COLOUR }
 .vae-proof { max-width: 800px; overflow-x: auto; overflow-y: hidden; line-height: 1.4 }
 .vae-proof mjx-container { margin: 0.3em 0 !important; text-align: left !important }
-.vae-proof-words { white-space: pre-wrap; font-family: monospace }</style>"""
+.vae-proof pre { margin: 0; line-height: 1.2 }</style>"""
 
 
 @explained
@@ -64,7 +68,7 @@ class ProofPad(Explorer):
         self.core, self.answer = core, NOTHING
         self._work: Background | None = None
         self._line = ""
-        super().__init__("proof-pad", lambda: (self.still(), self.answer.message), {},
+        super().__init__("proof-pad", lambda: (self.still(), self._words()[0]), {},
                          {"check": self._check_here, "hint": lambda: self._tell(self.core.hint()), "undo": self._undo})
         self.proof = ipywidgets.HTML() if _is_colab() else ipywidgets.HTMLMath()  # Colab typesets no formula in a widget
         self.form = ProofForm(names=_names(core), layout={"display": "none"}) if ProofForm is not None else None
@@ -79,16 +83,23 @@ class ProofPad(Explorer):
     # ------------------------------------------------------------ what is seen
 
     def _show(self) -> None:
-        self.proof.value = STYLE + (_as_picture(self.still(), self.core) if _is_colab() else self._typeset())
-        self.state.value = self.answer.message
+        said, place = self._words()
+        style = STYLE.replace("COLOUR", COLOURS.get(self.answer.outcome, "transparent")).replace(
+            ".vae-proof-pad", f".live-{self.model_id}")
+        parts = [_as_picture(self.still(), repr(self.core.derivation))] if _is_colab() else \
+            [html.escape(part, quote=False) for part in (self.core.latex(), self.core.goal_latex(), self.answer.latex) if part]
+        parts += [f"<pre>{html.escape(place)}</pre>"] if place else []
+        self.proof.value = style + "".join(f'<div class="vae-proof">{part}</div>' for part in parts)
+        self.state.value = said
         self.cell.value = self.core.as_cell()
         if self.form is not None:
-            self.form.cell, self.form.said = self.cell.value, self.answer.message
+            self.form.cell, self.form.said = self.cell.value, said
             self.form.answered += 1
 
-    def _typeset(self) -> str:
-        parts = [self.core.latex(), self.core.goal_latex(), self.answer.latex]
-        return "".join(f'<div class="vae-proof">{html.escape(part, quote=False)}</div>' for part in parts if part)
+    def _words(self) -> tuple[str, str]:
+        """The answer in words, and the text with a mark under the place that cannot be read, or ""."""
+        said, _, place = self.answer.message.partition("\n")
+        return said, place
 
     def still(self) -> bytes:
         """The proof so far and its goal, as PNG."""
@@ -128,9 +139,8 @@ class ProofPad(Explorer):
         if work is None or not work.is_done(seconds):
             return
         self._work = None
-        if work.error is not None:
-            raise work.error
-        self._accept(self.core.take(work.value, self._line))
+        failed = PadAnswer("unread", f"{type(work.error).__name__}: {work.error}")
+        self._accept(self.core.take(work.value if work.error is None else failed, self._line))
 
     def _accept(self, answer: PadAnswer) -> None:
         self._tell(answer)
@@ -168,15 +178,14 @@ class ProofPad(Explorer):
 
 
 def _names(core: Pad) -> str:
-    return f"A line may name {', '.join(core.names)}." if core.names else ""
+    own = f"{', '.join(core.names)}, and " if core.names else ""
+    return f"A line may name {own}log, exp, sqrt, Sum(f, (k, 1, n)), Integral(f, (x, a, b)), …; a power is a**2."
 
 
 def _is_colab() -> bool:
     return "google.colab" in sys.modules
 
 
-def _as_picture(png: bytes, core: Pad) -> str:
+def _as_picture(png: bytes, words: str) -> str:
     """The same picture that stands on pages without a kernel."""
-    import base64
-    words = html.escape(repr(core.derivation))
-    return f'<img alt="{words}" style="max-width: 100%" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+    return f'<img alt="{html.escape(words)}" style="max-width: 100%" src="data:image/png;base64,{base64.b64encode(png).decode()}">'

@@ -30,17 +30,18 @@ function render({ model, el }) {
   };
   const status = make("span", { className: "vae-hidden-words" }), clock = make("span", { className: "vae-proof-clock" });
   status.setAttribute("role", "status");
-  const cell = make("textarea", { readOnly: true, rows: 4, wrap: "off", className: "vae-proof-cell" });
+  const cell = make("textarea", { readOnly: true, rows: 8, wrap: "off", className: "vae-proof-cell" });
   cell.setAttribute("aria-label", "the proof as Python, to be read and copied");
   const keys = make("div", { className: "vae-proof-keys" },
-    `Enter checks the line. Esc stops a check, or clears the boxes. Tab goes to the buttons. ${model.get("names")}`);
+    `Enter checks the line. Esc stops a check, or clears the boxes. Tab goes on to the buttons. ${model.get("names")}`);
   const area = make("div", { className: "vae-proof-form" },
     make("div", { className: "vae-proof-row" }, relation, line, reason),
-    make("div", { className: "vae-proof-row" }, ...Object.values(buttons), clock), keys, cell, status);
+    make("div", { className: "vae-proof-row" }, ...Object.values(buttons), clock), keys,
+    make("details", {}, make("summary", {}, "The proof as a cell"), cell), status);
   area.setAttribute("data-lm-suppress-shortcuts", "true");  // JupyterLab would take keys for itself
   el.append(area);
 
-  let number = 0, began = 0, looks = 0;
+  let number = 0, seen = 0, began = 0, looks = 0;
   const send = (what, more = {}) => model.send({ do: what, ...more, view, number: ++number });
   function ask(what, more) {
     if (began) return;
@@ -50,7 +51,7 @@ function render({ model, el }) {
     looks = setInterval(look, POLL);
   }
   function look() {
-    send("look");
+    if (seen === number) send("look");  // a busy kernel gets no queue of them
     show();
   }
   function check() { ask("check", { line: line.value, because: reason.value, relation: relation.value }); }
@@ -65,6 +66,7 @@ function render({ model, el }) {
     clearInterval(looks);
     began = 0;
     show();
+    if (document.activeElement === reason) line.focus();
     status.textContent = "";  // the same words twice are said twice
     requestAnimationFrame(() => { status.textContent = model.get("said"); });
   }
@@ -94,7 +96,10 @@ function render({ model, el }) {
   const showCell = () => { cell.value = model.get("cell"); };
   showCell();
   show();
-  const listeners = { "change:answered": answered, "change:accepted": accepted, "change:cell": showCell };
+  const listeners = {
+    "msg:custom": message => { if (message.view === view) seen = Math.max(seen, message.seen); },
+    "change:answered": answered, "change:accepted": accepted, "change:cell": showCell,
+  };
   for (const [name, listener] of Object.entries(listeners)) model.on(name, listener);
   model.set("alive", true);  // the core widgets that stood in for the form can go
   model.save_changes();
