@@ -8,7 +8,7 @@ import sympy as sp
 from vae_course.derivations import rendering, text
 from vae_course.derivations.consistency import contradiction
 from vae_course.derivations.judging import judge
-from vae_course.derivations.lines import check_names, to_line
+from vae_course.derivations.lines import check_names, read_as, to_line
 from vae_course.derivations.verdicts import Line, StepRefuted, StepUndecided, Verdict
 
 INEQUALITIES = (sp.StrictLessThan, sp.StrictGreaterThan, sp.LessThan, sp.GreaterThan, sp.Ne)
@@ -57,7 +57,7 @@ class Derivation:
         self.known = text.names_in(*symbols, *self.where, *self.given)
         shown, checked = to_line("start", start, self.known)
         self.known |= text.names_in(shown)
-        self.lines = [Line(None, checked, shown=shown)]
+        self.lines = [Line(None, checked, read_as(start), shown)]
         check_names(checked, *self.where, *self.given)
         if (words := contradiction(self.where, self.given)) is not None:
             raise ValueError(f"nothing satisfies where and given together: {words}")
@@ -111,6 +111,7 @@ class Derivation:
             raise ValueError(f'relation must be "==", "<=" or ">=", got {relation!r}')
         shown, checked = to_line("expression", expression, self.known)
         check_names(self.result, checked, *self.where, *self.given)
+        because = f"{because} ({floats.rstrip('.')})" if (floats := read_as(expression)) else because
         return judge(self.lines[-1], Line(relation, checked, because, shown), self.where, self.given, self.seconds)
 
     def explain(self, k: int) -> Explanation:
