@@ -109,7 +109,7 @@ class Pad:
             return self.derivation.judge(line.strip(), because.strip(), relation)
         except Exception as error:  # whatever is typed, the reader gets words
             named = "" if isinstance(error, ValueError | TypeError) else f"{type(error).__name__}: "
-            return PadAnswer("unread", f"This cannot be read as a line: {named}{error}")
+            return PadAnswer("unread", f"{named}{error}")
 
     def take(self, judged: Verdict | PadAnswer, line: str) -> PadAnswer:
         """Add a line that was judged, if it is proved, and say what came of it."""
@@ -170,8 +170,8 @@ class Pad:
 
     def goal_latex(self) -> str:
         """What is to be shown, typeset."""
-        row = self.goal_row()
-        return rf"$\displaystyle \text{{goal: }}\; {row.sign}\; {row.latex}$"
+        row, mark = self.goal_row(), r"\quad \checkmark\ \text{reached}" if self.goal_reached else ""
+        return rf"$\displaystyle \text{{goal: }}\; {row.sign}\; {row.latex} {mark}$"
 
     def rows(self) -> list[Row]:
         """The facts, the conditions and the lines so far."""

@@ -12,9 +12,9 @@ from matplotlib.mathtext import MathTextParser
 from vae_course import plots
 from vae_course.derivations.pad import Row
 
-SIZE, SMALLEST = 14, 6                # points of a letter
+SIZE, SMALLEST = 14, 4                # points of a letter
 WIDTH, MARGIN, INDENT, GAP = 800, 8, 30, 10   # pixels
-LETTERS = 78                          # of a note in one line
+LETTERS = 66                          # of a note in one line
 DPI = 100
 PARSER = MathTextParser("path")
 
@@ -44,18 +44,19 @@ class _Sheet:
         self.placed: list[tuple] = []
         self.height = float(MARGIN)
 
-    def width(self, words: str) -> float:
+    def width(self, words: str, size: float = SIZE) -> float:
         """Of the words in one line."""
-        made = self.figure.text(0, 0, words, fontsize=SIZE)
-        size = made.get_window_extent(self.canvas.get_renderer()).width
+        made = self.figure.text(0, 0, words, fontsize=size)
+        width = made.get_window_extent(self.canvas.get_renderer()).width
         made.remove()
-        return size
+        return width
 
     def add(self, pieces: Sequence[tuple[str, float, str]]) -> None:
         """One row of (words, left, weight); what is too wide gets smaller."""
         made = []
         for words, left, weight in pieces:
-            size = max(SMALLEST, SIZE * min(1.0, (WIDTH - MARGIN - left) / max(1.0, self.width(words))))
+            fits = (size for size in range(SIZE, SMALLEST, -1) if left + self.width(words, size) < WIDTH - MARGIN)
+            size = next(fits, SMALLEST)
             made.append((self.figure.text(0, 0, words, fontsize=size, va="center", weight=weight), left))
         tall = max(text.get_window_extent(self.canvas.get_renderer()).height for text, _ in made)
         self.placed += [(text, left, self.height + tall / 2) for text, left in made]

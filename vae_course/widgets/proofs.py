@@ -21,8 +21,8 @@ AT_ONCE = 0.3  # seconds that a look waits for the answer, so that a quick step 
 NOTHING = PadAnswer("", "Type the next line and a reason.")
 COLOURS = {"proved": "#009E73", "conditional": "#009E73", "refuted": "#D55E00", "undecided": "#E69F00", "unread": "#E69F00",
            "hint": "#0072B2"}
-STYLE = """<style>.vae-proof-pad > .widget-label { height: auto; max-width: 780px; white-space: pre-wrap; line-height: 1.4;
- padding-left: 8px; border-left: 4px solid COLOUR }
+STYLE = """<style>.vae-proof-pad > .widget-label { display: block; height: auto; max-width: 780px; white-space: pre-wrap; line-height: 1.4;
+ margin: 4px 0; padding-left: 8px; border-left: 4px solid COLOUR }
 .vae-proof { max-width: 800px; overflow-x: auto; overflow-y: hidden; line-height: 1.4 }
 .vae-proof mjx-container { margin: 0.3em 0 !important; text-align: left !important }
 .vae-proof pre { margin: 0; line-height: 1.2 }</style>"""
