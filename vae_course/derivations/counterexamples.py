@@ -62,7 +62,8 @@ def search(left: sp.Basic, right: sp.Basic, relation: str, conditions: tuple = (
             last = functions, [_ready(side, functions) for side in (left, right)]
         found = _compare(*last[1], numbers_of(point), relation, result, point)
         if found:
-            result.found = Difference(point, *found)
+            *values, how = found
+            result.found = Difference(point, *_shown(*values, getattr(left, "shape", ())), how)
             return result
     return result
 
@@ -87,7 +88,7 @@ def _compare(left: list, right: list, numbers: dict, relation: str, result: Sear
         if not any(_violates(a, b, relation) for a, b in zip(*sure)):
             return None
         ways = sorted(set().union(*(o.how for side in sure for o in side)))
-        return *_shown(*sure, point), "; ".join(ways) or "intervals that exclude each other"
+        return *sure, "; ".join(ways) or "intervals that exclude each other"
     kinds = {o.kind for side in failed for o in side}
     result.n_complex += "complex" in kinds
     result.n_unknown += "complex" not in kinds
@@ -119,14 +120,16 @@ def _violates(a: Certified, b: Certified, relation: str) -> bool:
 def points(left: sp.Basic, right: sp.Basic, conditions: tuple, given: tuple) -> Iterator[dict]:
     """Different simple values for all free symbols and unknown functions; only such that meet conditions and facts."""
     where = inside(conditions)
-    shapes = getattr(where, "shapes", where)
+    shapes = where.shapes
     together = sp.Tuple(left, right, *given, *conditions)
     arity = examples.unknown_functions([together])
     unknowns = [s for s in _unknowns(together, set(arity)) if s not in shapes]
     helpers = sorted(set().union(*(shape.free_symbols for shape in shapes.values())) - set(unknowns), key=str)
     wanted = _unknowns(together, set(arity))
     seen = set()
-    for k, numbers in enumerate(_choices([*unknowns, *helpers])):
+    largest = 60 if together.has(sp.factorial, sp.binomial, sp.gamma, sp.Sum, sp.Product) or any(
+        not e.exp.is_number for e in together.atoms(sp.Pow)) else 10 ** 9  # 10⁶! has too many digits
+    for k, numbers in enumerate(_choices([*unknowns, *helpers], largest)):
         numbers |= {symbol: shape.xreplace(numbers) for symbol, shape in shapes.items()}
         numbers = {s: numbers[s] for s in wanted}
         for point in _meeting_facts(numbers, arity, given, k):
@@ -148,9 +151,9 @@ def _unknowns(together: sp.Tuple, functions: set) -> list[sp.Basic]:
     return [*symbols, *indexed, *at_numbers]
 
 
-def _choices(symbols: list) -> Iterator[dict]:
+def _choices(symbols: list, largest: int) -> Iterator[dict]:
     """Ordinary values first, then 0, 1, −1 and the like for all symbols together and for each alone, then far ones."""
-    pools = {s: simple_values(s, True) for s in symbols}
+    pools = {s: [v for v in simple_values(s, True) if abs(v) <= largest] for s in symbols}
     if not all(pools.values()):
         return
     ordinary = {s: [v for v in pool if v not in SPECIAL and abs(v) < 10] or pool for s, pool in pools.items()}
@@ -207,12 +210,12 @@ def numbers_of(point: dict) -> dict:
 
 # ---------------------------------------------------------------- what is shown
 
-def _shown(left: list[Certified], right: list[Certified], point: dict) -> tuple[sp.Basic, sp.Basic]:
+def _shown(left: list[Certified], right: list[Certified], shape: tuple) -> tuple[sp.Basic, sp.Basic]:
     """Both values with few digits, but enough to see that they differ."""
     pairs = [(a.middle, b.middle) for a, b in zip(left, right)]
     digits = next((d for d in (DIGITS, 15, 30) if any(sp.Float(a, d) != sp.Float(b, d) for a, b in pairs)), 50)
-    return tuple(sp.Float(side[0].middle, digits) if len(side) == 1 else
-                 sp.ImmutableMatrix([sp.Float(o.middle, digits) for o in side]) for side in (left, right))
+    rounded = [[sp.Float(o.middle, digits) for o in side] for side in (left, right)]
+    return tuple(sp.ImmutableMatrix(*shape, side) if shape else side[0] for side in rounded)
 
 
 def filled_in(expr: sp.Basic, point: dict) -> sp.Basic:

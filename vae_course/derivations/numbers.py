@@ -23,7 +23,7 @@ INTERVALS, TWO_PRECISIONS = "intervals that exclude each other", "two computatio
 QUADRATURES = "two quadratures that agree to 1e-9"
 LIMITS, SUMS = "a limit and values near it that agree", "two ways to sum that agree"
 LONGEST_SUM = 400     # terms that are added one by one
-FAR = (10 ** 6, 10 ** 9)  # terms that show how fast a slow sum falls off
+FAR = (10 ** 6, 10 ** 9 + 1)  # terms that show how fast a slow sum falls off
 
 
 @dataclass(frozen=True)
