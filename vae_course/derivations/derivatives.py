@@ -43,7 +43,7 @@ def derivative(f: sp.Expr, x: sp.Basic, close: Close) -> sp.Expr:
     if x.is_integer:
         raise NotApplicable("a derivative by a whole number")
     inner = [part for part in _outermost(f, (sp.Integral, sp.Sum, sp.Product, sp.Limit)) if part.has(x)]
-    held = {part: sp.Function(f"_F{i}")(x) for i, part in enumerate(inner)}
+    held = {part: sp.Function(f"_F{i}", real=_is_real(part) or None)(x) for i, part in enumerate(inner)}
     outside = f.xreplace(held)
     fixed = _fixed_between_jumps(outside, x)
     outside = outside.xreplace(fixed)
@@ -58,6 +58,11 @@ def _outermost(f: sp.Basic, kinds: tuple) -> list[sp.Basic]:
     if isinstance(f, kinds):
         return [f]
     return list(dict.fromkeys(part for arg in f.args for part in _outermost(arg, kinds)))
+
+
+def _is_real(part: sp.Expr) -> bool:
+    return isinstance(part, sp.Integral | sp.Sum | sp.Product) and bool(part.function.is_extended_real) \
+        and all(end.is_extended_real for limit in part.limits for end in limit[1:])
 
 
 def _fixed_between_jumps(f: sp.Expr, x: sp.Basic) -> dict[sp.Expr, sp.Dummy]:
@@ -101,7 +106,7 @@ def of_a_whole(part: sp.Expr, x: sp.Basic, close: Close) -> sp.Expr:
     if not isinstance(part, sp.Integral) or closed.has(sp.Sum, sp.Product, sp.Limit):
         raise NotApplicable(f"no derivative of {part} is known")
     opened = [inner for inner in _outermost(closed, (sp.Integral,)) if inner.has(x)]
-    held = {inner: sp.Function(f"_I{i}")(x) for i, inner in enumerate(opened)}
+    held = {inner: sp.Function(f"_I{i}", real=_is_real(inner) or None)(x) for i, inner in enumerate(opened)}
     slope = derivative(closed.xreplace(held), x, close)
     slopes = {sp.Derivative(name, x): _leibniz(inner, x, close) for inner, name in held.items()}
     return slope.xreplace(slopes).xreplace({name: inner for inner, name in held.items()})

@@ -23,8 +23,8 @@ def gaussian(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr |
     if shape is None:
         return None
     a, b, c = shape
-    mean, variance = cancelled(b / (2 * a)), cancelled(1 / (2 * a))
-    scale = sp.exp(sp.expand(cancelled(b ** 2 / (4 * a) + c))) * sp.sqrt(variance)
+    mean, variance = cancelled(b / (2 * a)), sp.factor(1 / (2 * a))
+    scale = sp.exp(cancelled(b ** 2 / (4 * a) + c)) * sp.sqrt(variance)
     if not other.has(u):
         moments = sum(sp.binomial(power, 2 * j) * mean ** (power - 2 * j) * sp.factorial2(2 * j - 1) * variance ** j
                       for j in range(power // 2 + 1))
@@ -49,14 +49,14 @@ def part_of_a_gaussian(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) ->
     if shape is None or other.has(u):
         return None
     a, b, c = shape
-    mean, s = cancelled(b / (2 * a)), sp.sqrt(cancelled(1 / (2 * a)))
+    mean, s = cancelled(b / (2 * a)), sp.sqrt(sp.factor(1 / (2 * a)))
     if not mean.is_real:
         return None
     t = sp.Dummy(real=True)
     polynomial = sp.Poly((mean + s * t) ** power, t)
     ends = [_moments_up_to((end - mean) / s if end.is_finite is not False else end, power) for end in (low, high)]
     value = sum(coefficient * (ends[1][j] - ends[0][j]) for (j,), coefficient in polynomial.terms())
-    return other * s * sp.exp(sp.expand(cancelled(b ** 2 / (4 * a) + c))) * value
+    return other * s * sp.exp(cancelled(b ** 2 / (4 * a) + c)) * value
 
 
 def _moments_up_to(t: sp.Expr, power: int) -> list[sp.Expr]:

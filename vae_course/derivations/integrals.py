@@ -28,6 +28,9 @@ def integral(f: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr:
         return -integral(f.subs(u, v), v, high, low)
     if not (low.is_extended_real and high.is_extended_real) and not f.is_polynomial(u) or f.has(sp.DiracDelta):
         return sp.Integral(f, (u, low, high))
+    constant, f = f.as_independent(u, as_Add=False)  # a constant factor is not multiplied out: each term would hold a Gaussian
+    if constant != 1:
+        return constant * integral(f, u, low, high)
     f = f.rewrite((sp.cosh, sp.sinh), sp.exp) if f.has(sp.cosh, sp.sinh) else f
     parts = [(term, integral_of_term(term, u, low, high)) for term in _groups(f, u, low, high)]
     return sp.Add(*(open_integral(term, u, low, high) if value is None else value for term, value in parts))
@@ -35,9 +38,13 @@ def integral(f: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr:
 
 def _groups(f: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> list[sp.Expr]:
     """Terms that may be integrated one by one: all exist, except that one may not. Others stay together: ∞ − ∞ is no number."""
-    terms = terms_of(f)
+    collected: dict[sp.Expr, sp.Expr] = {}
+    for term in terms_of(f):
+        constant, g = term.as_independent(u, as_Add=False)
+        collected[g] = collected.get(g, sp.S.Zero) + constant
+    terms = [constant * g for g, constant in collected.items()]
     if len(terms) == 1:
-        return list(terms)
+        return terms
     apart, together = [], []
     for term in terms:
         (apart if converges(term, u, low, high) else together).append(term)
