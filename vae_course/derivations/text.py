@@ -275,7 +275,8 @@ def _is_symbol(value: object) -> bool:
 
 
 def _minus(expr: sp.Expr) -> sp.Expr:
-    return WrittenProduct(sp.S.NegativeOne, *(expr.args if isinstance(expr, WrittenProduct) else [expr]))
+    factors = expr.args if isinstance(expr, WrittenProduct) and expr.args[0] != -1 else [expr]
+    return WrittenProduct(sp.S.NegativeOne, *factors)
 
 
 GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ", (
