@@ -37,7 +37,9 @@ def in_order(expr: sp.Add) -> list[sp.Expr]:
     """The terms as they were written, or SymPy's order with the first positive term in front."""
     if isinstance(expr, WrittenSum) or expr.args != sp.Add(*expr.args).args:
         return list(expr.args)
-    terms = list(expr.as_ordered_terms())
+    names = {part: sp.Symbol(f"zz{k}") for k, part in enumerate(sorted(expr.atoms(*LARGE), key=sp.default_sort_key))}
+    terms_of = {term.xreplace(names): term for term in expr.args}  # SymPy would compute the integrals to sort them
+    terms = [terms_of[term] for term in sp.Add(*terms_of).as_ordered_terms()]
     first = next((k for k, term in enumerate(terms) if not term.could_extract_minus_sign() and not _negative(term)), 0)
     return [terms.pop(first), *terms]
 
@@ -125,6 +127,12 @@ class _Latex(LatexPrinter):
         tex = self._print(expr)
         return tex if tex.startswith(r"\left(") else rf"\left({tex}\right)"
 
+    def _print_Max(self, expr: sp.Max, exp=None) -> str:
+        row = rf"\{type(expr).__name__.lower()}\left({', '.join(map(self._print, expr.args))}\right)"
+        return row if exp is None else rf"{row}^{{{exp}}}"
+
+    _print_Min = _print_Max
+
     def _print_Derivative(self, expr: sp.Derivative) -> str:
         tex, body = super()._print_Derivative(expr), self._print(expr.expr)
         if isinstance(expr.expr, sp.Mul | sp.Add) and tex.endswith(body):
@@ -166,3 +174,9 @@ class _Text(StrPrinter):
             text = f"({text})" if tight or (row or sign) and (text.startswith("-") or shown.is_Add) else text
             row += (f"{'' if row else '1'}/" if below else "*" if row else "") + text
         return sign + row
+
+    def _print_MatrixBase(self, expr: sp.MatrixBase) -> str:
+        return f"Matrix({self._print(expr.tolist())})"
+
+    def _print_LatticeOp(self, expr: sp.Max) -> str:
+        return f"{type(expr).__name__}({', '.join(map(self._print, expr.args))})"
