@@ -9,12 +9,13 @@ from vae_course.derivations.widths import TOKEN, width_of, width_of_text
 BINARY = ("+", "-")
 FULL = 0.35  # a row is not broken before this part of it is filled
 SMALL = 0.86  # reasons stand in smaller letters
-IN_WORDS = dict(zip("−≤≥≠≈→∞√·×±∈∫∂²³½¼σμ", (
-    r"- \le \ge \ne \approx \to \infty \surd \cdot \times \pm \in \int \partial {}^2 {}^3 \tfrac{1}{2} \tfrac{1}{4} \sigma \mu"
-).split(), strict=True)) | dict(zip("αβγδεζηθκλνξπρτφχψωΓΔΘΛΞΠΣΦΨΩ", (
-    r"\alpha \beta \gamma \delta \varepsilon \zeta \eta \theta \kappa \lambda \nu \xi \pi \rho \tau \varphi \chi \psi \omega "
-    r"\Gamma \Delta \Theta \Lambda \Xi \Pi \Sigma \Phi \Psi \Omega").split(), strict=True)) | dict(zip(
-        "₀₁₂₃₄₅₆₇₈₉", (f"{{}}_{k}" for k in range(10)), strict=True))
+IN_WORDS = {letter: f"{{{latex}}}" for letter, latex in zip(
+    "−≤≥≠≈→∞√·×±∈∫∂²³½¼σμαβγδεζηθκλνξπρτφχψωΓΔΘΛΞΠΣΦΨΩ₀₁₂₃₄₅₆₇₈₉",
+    (r"- \le \ge \ne \approx \to \infty \surd \cdot \times \pm \in \int \partial {}^2 {}^3 \tfrac{1}{2} "
+     r"\tfrac{1}{4} \sigma \mu \alpha \beta \gamma \delta \varepsilon \zeta \eta \theta \kappa \lambda \nu \xi \pi "
+     r"\rho \tau \varphi \chi \psi \omega \Gamma \Delta \Theta \Lambda \Xi \Pi \Sigma \Phi \Psi \Omega {}_0 {}_1 "
+     r"{}_2 {}_3 {}_4 {}_5 {}_6 {}_7 {}_8 {}_9"
+     ).split(), strict=True)}  # each as one letter, without the blanks of a formula
 
 
 # ---------------------------------------------------------------- formulas
@@ -45,8 +46,8 @@ def _add(rows: list[str], tokens: list[str], opened: int) -> int:
     """Add a row; brackets that stay open over its end are closed and opened again without a sign. Returns how many."""
     after = opened + tokens.count(r"\left") - tokens.count(r"\right")
     text = "".join(tokens).strip()
-    if rows and not text.startswith(BINARY):
-        text = r"\cdot\, " + text
+    if rows:
+        text = ("{} " if text.startswith(BINARY) else r"\cdot\, ") + text
     rows.append(r"\left. " * opened + text + r" \right." * after)
     return after
 
@@ -86,11 +87,11 @@ def _without_braces_of_calls(tokens: list[str]) -> list[str]:
 # ---------------------------------------------------------------- words
 
 def sentence_rows(words: str, width: float = 1e9, style: str = r"\text") -> list[str]:
-    r"""Words for \text{…}, in rows of at most this width (in em of small letters); what stands between dollars is mathematics."""
+    r"""Words for \text{…} in rows of at most this width, in em; what stands between dollars is mathematics."""
     rows: list[list[tuple[str, bool]]] = [[]]
     used = 0.0
     for word in _words(words):
-        wide = sum(width_of(part) if is_math else width_of_text(part) for part, is_math in word)
+        wide = _width(word)
         if rows[-1] and used + wide > width:
             rows.append([])
             used = 0.0
@@ -101,7 +102,11 @@ def sentence_rows(words: str, width: float = 1e9, style: str = r"\text") -> list
 
 def sentence_width(words: str) -> float:
     """The width of the words in one row."""
-    return sum(sum(width_of(part) if is_math else width_of_text(part) for part, is_math in word) + 0.3 for word in _words(words))
+    return sum(_width(word) + 0.3 for word in _words(words))
+
+
+def _width(word: list[tuple[str, bool]]) -> float:
+    return sum(width_of(part) if is_math else width_of_text(part) for part, is_math in word)
 
 
 def _words(words: str) -> Iterator[list[tuple[str, bool]]]:

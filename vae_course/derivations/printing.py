@@ -175,6 +175,10 @@ class _Text(StrPrinter):
             row += (f"{'' if row else '1'}/" if below else "*" if row else "") + text
         return sign + row
 
+    def _print_Relational(self, expr: sp.core.relational.Relational) -> str:
+        sign = {"!=": "≠", "<=": "≤", ">=": "≥", "==": "="}.get(expr.rel_op, expr.rel_op)
+        return f"{self._print(expr.lhs)} {sign} {self._print(expr.rhs)}"
+
     def _print_MatrixBase(self, expr: sp.MatrixBase) -> str:
         return f"Matrix({self._print(expr.tolist())})"
 

@@ -47,9 +47,9 @@ def to_text(title: str, given: Iterable, where: Iterable, lines: list[Line]) -> 
     return "\n".join(rows + [_row_of_text(line, "✓") for line in lines])
 
 
-def reason(line: Line) -> str:
+def reason(line: Line, printed: Callable = printing.to_latex, dollar: str = "$") -> str:
     """What stands behind the mark: the conditions that the proof needed, and the reason; mathematics between dollars."""
-    conditions = [f"${printing.to_latex(c)}$" for c in line.assumed if isinstance(c, sp.Basic)]
+    conditions = [f"{dollar}{printed(c)}{dollar}" for c in line.assumed if isinstance(c, sp.Basic)]
     words = [f"for {', '.join(conditions)}"] * bool(conditions) + [f"if {c}" for c in line.assumed if isinstance(c, str)]
     return " and ".join(words) + ": " * bool(words and line.because) + line.because
 
@@ -57,9 +57,8 @@ def reason(line: Line) -> str:
 def _row_of_text(line: Line, mark: str) -> str:
     if line.relation is None:
         return f"    {printing.to_text(line.shown)}"
-    conditions = [f"for {printing.to_text(c)}" if isinstance(c, sp.Basic) else f"if {c}" for c in line.assumed]
-    note = " and ".join(conditions) + ": " * bool(conditions and line.because) + line.because
-    return f"  {RELATIONS[line.relation]} {printing.to_text(line.shown)}   {mark} {note}".rstrip()
+    formula, words = printing.to_text(line.shown), reason(line, printing.to_text, "")
+    return f"  {RELATIONS[line.relation]} {formula}   {mark} {words}".rstrip()
 
 
 # ---------------------------------------------------------------- facts and conditions
@@ -72,7 +71,8 @@ def _facts(given: Iterable, where: Iterable, lines: list[Line], printed: Callabl
         every = sorted(fact.free_symbols - free, key=str) if fact.has(sp.Integral, sp.Sum) and free else []
         words = r"\text{ for all }" if printed is printing.to_latex else " for all "
         facts.append(_equation(fact, printed) + (words + ", ".join(map(printed, every))) * bool(every))
-    return [("given", facts), ("for", [_condition(part, printed) for c in where for part in sp.And.make_args(c)])]
+    return [("given", facts), ("for", [
+        _condition(part, printed) for c in where for part in sorted(sp.And.make_args(c), key=str)])]
 
 
 def _equation(fact: sp.Basic, printed: Callable) -> str:
@@ -81,8 +81,8 @@ def _equation(fact: sp.Basic, printed: Callable) -> str:
 
 def _condition(condition: sp.Basic, printed: Callable) -> str:
     """0 < p < 1 where p is declared positive and the condition is p < 1."""
-    positive = isinstance(condition, sp.StrictLessThan | sp.LessThan) and condition.lhs.is_Symbol and condition.lhs.is_positive
-    return "0 < " * bool(positive) + printed(condition)
+    below = isinstance(condition, sp.StrictLessThan | sp.LessThan) and condition.lhs.is_Symbol
+    return "0 < " * bool(below and condition.lhs.is_positive) + printed(condition)
 
 
 def _known(given: Iterable, where: Iterable, lines: list[Line]) -> list[str]:
@@ -103,7 +103,7 @@ def _known(given: Iterable, where: Iterable, lines: list[Line]) -> list[str]:
 # ---------------------------------------------------------------- the block
 
 def _page(parts: list[str]) -> str:
-    r"""The parts under one another. Inline, so that every notebook sets it at the left; SymPy's own output is such a formula."""
+    r"""The parts under one another, as inline mathematics like SymPy's own output: it is set at the left everywhere."""
     return rf"$\displaystyle \begin{{array}}{{l}} {END_PART.join(parts)} \end{{array}}$"
 
 
@@ -119,7 +119,7 @@ def _aligned(rows: list[Row]) -> str:
         note = _note(row, room)
         for k, part in enumerate(parts):
             wide = any(r.mark for r in rows) and width_of(part) + bool(k) > beside
-            shown = rf"\rlap{{\text{{$\displaystyle {part}$}}}}" if wide else part  # text in it: KaTeX has no mathematics there
+            shown = rf"\rlap{{\text{{$\displaystyle {part}$}}}}" if wide else part  # KaTeX takes text alone there
             last = k == len(parts) - 1
             body.append(rf"{LATEX[row.sign]}\;& {shown}" if k == 0 else rf"& \quad {shown}")
             if last and note:
@@ -163,9 +163,9 @@ def _note(row: Row, room: float) -> str:
     mark = rf"{MARKS[row.mark]}\ "
     first, *more = _words(row, room)
     if not more:
-        return rf"{{\small {mark}{first}}}"
-    lines = END_WORDS.join(rf"& \hphantom{{{mark}}}{words}" for words in more)
-    return rf"{{\small \begin{{aligned}} & {mark}{first} \\[-2pt] {lines} \end{{aligned}}}}"
+        return rf"{{\small \textstyle {mark}{first}}}"
+    lines = END_WORDS.join(rf"& \textstyle \hphantom{{{mark}}}{words}" for words in more)
+    return rf"{{\small \begin{{aligned}} & \textstyle {mark}{first} \\[-2pt] {lines} \end{{aligned}}}}"
 
 
 # ---------------------------------------------------------------- verdicts and explanations
@@ -187,15 +187,16 @@ def verdict_to_latex(verdict: Verdict) -> str:
 def _numbers(verdict: Verdict) -> list[str]:
     """Where the claim fails, and both lines with the numbers put in."""
     values = (verdict.left_value, verdict.right_value)
-    if not all(isinstance(value, sp.Expr) for value in values):
+    shapes = {value.shape if isinstance(value, sp.MatrixBase) else () for value in values}
+    if len(shapes) > 1 or not all(isinstance(value, sp.Expr | sp.MatrixBase) for value in values):
         return sentence_rows(verdict.message, PAGE)
     point = verdict.counterexample
-    at = ",".join(rf"\; {printing.to_latex(symbol)} = {_number(value, 6)}" for symbol, value in point.items())
+    at = ",".join(rf"\; {_value_of(symbol, value)}" for symbol, value in point.items())
     numbers = _apart(*values)
     rows = []
-    for sign, line, value, number in zip(("", DENIED[verdict.line.relation]), (verdict.before, verdict.line), values, numbers,
-                                         strict=True):
-        equal = "=" if value.is_Rational else r"\approx"
+    lines = ("", verdict.before), (DENIED[verdict.line.relation], verdict.line)
+    for (sign, line), value, number in zip(lines, values, numbers, strict=True):
+        equal = "=" if value.is_Rational or value.is_Matrix and not value.has(sp.Float) else r"\approx"
         rows.append(Row(sign, printing.to_latex(_filled(line.shown, point)), rf"{equal} {number}"))
     return [rf"\text{{At}}{at}\text{{:}}" if at else r"\text{Their values:}", _aligned(rows)]
 
@@ -208,8 +209,16 @@ def _filled(expr: sp.Basic, point: dict) -> sp.Basic:
     return expr.subs({s: printing.Filled(s, value) for s, value in point.items() if isinstance(s, sp.Symbol | sp.Indexed)})
 
 
+def _value_of(symbol, value) -> str:
+    if isinstance(value, sp.Lambda):  # for an unknown function
+        return f"{printing.to_latex(symbol(*value.variables))} = {printing.to_latex(value.expr)}"
+    return f"{printing.to_latex(symbol)} = {_number(value, 6)}"
+
+
 def _number(value, digits: int) -> str:
     value = sp.sympify(value)
+    if value.is_Matrix:
+        return printing.to_latex(value.applyfunc(lambda entry: entry if entry.is_Rational else sp.N(entry, digits)))
     if value.is_Rational and len(f"{value.p}{value.q}") <= 8 or not isinstance(value, sp.Expr) or not value.is_number:
         return printing.to_latex(value)
     return printing.to_latex(sp.N(value, digits))

@@ -12,6 +12,7 @@ WIDE = {"\\quad": 1.0, "\\qquad": 2.0, "\\ ": 0.25, "\\,": 0.17, "\\;": 0.28, "\
 WIDE |= dict.fromkeys("ijl", 0.35) | dict.fromkeys("ABCDEFGHKOPQRSTUVXYZ", 0.74) | dict.fromkeys("0123456789", 0.5)
 SIGNS = ("+", "-", "=", "<", ">", "\\le", "\\ge", "\\ne", "\\neq", "\\leq", "\\geq", "\\to", "\\in")
 NOTHING = ("{", "}", "&", "\\displaystyle", "\\limits", "\\begin", "\\end", "\\\\", "\\text", "\\textbf")
+IN_LETTERS = ("\\log", "\\exp", "\\sin", "\\cos", "\\lim", "\\max", "\\min", "\\tanh")
 TALL = ("\\frac", "\\int", "\\sum", "\\prod", "\\begin")
 
 
@@ -95,6 +96,5 @@ def _row(tokens: list[str]) -> float:
         elif token in SIGNS:
             total += 1.2
         elif token not in NOTHING:
-            total += WIDE.get(token, 0.52 * (len(token) - 1) + 0.17 if token in ("\\log", "\\exp", "\\sin", "\\cos", "\\lim",
-                                                                              "\\max", "\\min", "\\tanh", "\\operatorname") else 0.55)
+            total += WIDE.get(token, 0.52 * (len(token) - 1) + 0.17 if token in IN_LETTERS else 0.55)
     return total
