@@ -1,8 +1,8 @@
 """Random lines for the prover, true and false, of which we know the truth by another way than its own.
 
-A family knows an expression in two forms: as a reader writes it (an integral, a sum, a logarithm) and in closed form, by hand.
-A true line leads from one to the other, both rewritten. A false line leads to another closed form, and is used only if interval
-arithmetic, which the prover has no part in, shows that the two differ at a point where the symbols may be.
+A family knows an expression in two forms: as a reader writes it (an integral, a sum, a logarithm), and in closed form, by
+hand. A true line leads from one to the other, both rewritten. A false line leads to another closed form, and is used only if
+interval arithmetic, which the prover has no part in, shows that the two differ at a point where the symbols may be.
 """
 
 from collections.abc import Callable
@@ -189,7 +189,8 @@ SUMS = {
     "exponential to an end": Family({"r": POSITIVE, "c": OTHER_POSITIVE}, lambda r, c: (
         sp.Integral(r * sp.exp(-r * X), (X, 0, c)), 1 - sp.exp(-r * c))),
     "KL of exponentials": Family({"r": POSITIVE, "c": OTHER_POSITIVE}, lambda r, c: (
-        sp.Integral(r * sp.exp(-r * X) * sp.log(r * sp.exp(-r * X) / (c * sp.exp(-c * X))), (X, 0, oo)), sp.log(r / c) + c / r - 1)),
+        sp.Integral(r * sp.exp(-r * X) * sp.log(r * sp.exp(-r * X) / (c * sp.exp(-c * X))), (X, 0, oo)),
+        sp.log(r / c) + c / r - 1)),
     "polynomial": Family({"c": FACTOR, "d": OTHER_REAL, "e": REAL}, lambda c, d, e: (
         sp.Integral(c * x ** 2 + d * x, (x, 0, e)), c * e ** 3 / 3 + d * e ** 2 / 2)),
     "two letters": Family({"w": SHARE, "d": OTHER_REAL, "e": REAL}, lambda w, d, e: (
@@ -205,7 +206,8 @@ SUMS = {
     "geometric": Family({"w": SHARE}, lambda w: (sp.Sum((1 - w) * w ** k, (k, 0, oo)), sp.Integer(1))),
     "mean of a geometric": Family({"w": SHARE}, lambda w: (sp.Sum(k * (1 - w) * w ** k, (k, 0, oo)), w / (1 - w))),
     "geometric with an end": Family({"w": SHARE}, lambda w: (sp.Sum(w ** k, (k, 0, n - 1)), (1 - w ** n) / (1 - w))),
-    "counting": Family({"c": FACTOR, "d": OTHER_REAL}, lambda c, d: (sp.Sum(c * k + d, (k, 1, n)), c * n * (n + 1) / 2 + d * n)),
+    "counting": Family({"c": FACTOR, "d": OTHER_REAL}, lambda c, d: (
+        sp.Sum(c * k + d, (k, 1, n)), c * n * (n + 1) / 2 + d * n)),
     "telescoping": Family({"c": FACTOR}, lambda c: (sp.Sum(c * (h[k] - h[k - 1]), (k, 1, n)), c * h[n] - c * h[0])),
 }
 ALGEBRA = {
@@ -216,7 +218,8 @@ ALGEBRA = {
     "exponential of a logarithm": Family({"e": REAL, "d": OTHER_POSITIVE}, lambda e, d: (
         sp.exp(2 * sp.log(d) - e * x), d ** 2 * sp.exp(-e * x))),
     "softplus": Family({"e": REAL}, lambda e: (sp.log(1 + sp.exp(e * x)), e * x + sp.log(1 + sp.exp(-e * x)))),
-    "logistic": Family({"e": REAL, "c": POSITIVE}, lambda e, c: (c / (c + sp.exp(-e * x)), c * sp.exp(e * x) / (1 + c * sp.exp(e * x)))),
+    "logistic": Family({"e": REAL, "c": POSITIVE}, lambda e, c: (
+        c / (c + sp.exp(-e * x)), c * sp.exp(e * x) / (1 + c * sp.exp(e * x)))),
     "a square multiplied out": Family({"c": FACTOR, "d": OTHER_REAL, "e": REAL}, lambda c, d, e: (
         c * (x - e) ** 2 + d, c * x ** 2 - 2 * c * e * x + c * e ** 2 + d)),
     "a square completed": Family({"c": POSITIVE, "d": OTHER_REAL, "e": REAL}, lambda c, d, e: (

@@ -61,8 +61,7 @@ def test_five_thousand_lines(true, part, capsys):
 
 
 def test_enclosures_see_what_differs():
-    A, x = prover_lines.A, prover_lines.x
-    same = [(prover_lines.sp.log(A ** 2), 2 * prover_lines.sp.log(A)), ((x + 1) ** 2, x ** 2 + 2 * x + 1)]
-    assert not any(prover_lines.confirmed(one, other) for one, other in same)
-    assert all(prover_lines.confirmed(one, other + prover_lines.R(1, 10 ** 60)) for one, other in same)
-    assert prover_lines.confirmed(A, prover_lines.sp.log(A), "<=") and not prover_lines.confirmed(prover_lines.sp.log(A), A, "<=")
+    A, x, confirmed, log = prover_lines.A, prover_lines.x, prover_lines.confirmed, prover_lines.sp.log
+    for one, other in [(log(A ** 2), 2 * log(A)), ((x + 1) ** 2, x ** 2 + 2 * x + 1)]:
+        assert not confirmed(one, other) and confirmed(one, other + prover_lines.R(1, 10 ** 60))
+    assert confirmed(A, log(A), "<=") and not confirmed(log(A), A, "<=")
