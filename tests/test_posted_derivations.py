@@ -68,7 +68,7 @@ POSTED = {
         ((mu ** 2 + sigma ** 2 - 1 - log(sigma ** 2)) / 2, True)], ()),
     "github.com/tensorflow/probability/issues/189": (-log((w1 + w2) / 2), [(log((1 / w1 + 1 / w2) / 2), False)], ()),
     "masonlwang.com, concepts/ELBO": (line(q(z) * log(r(z) * p(z) / q(z)), z), [
-        (line(log(q(z) * r(z) * p(z) / q(z)), z), None)], (ONE,)),                             # q belongs outside the logarithm
+        (line(log(q(z) * r(z) * p(z) / q(z)), z), None)], (ONE,)),                     # q belongs outside the logarithm
 }
 
 
