@@ -301,7 +301,7 @@ KINDS["contradictions and facts misread"] = [
     (FALSE, x, y, "==", (), [sp.Eq(sp.sin(x), sp.sin(y))]),
     (FALSE, x, 0, "==", (), [sp.Eq(x * y, 0)]),
     (TRUE, x * y ** 2, 0, "==", (), [sp.Eq(x * y, 0)]),
-    (FALSE, x, b / a, "==", (), [sp.Eq(a * x, b)]),
+    (SPECIAL, x, b / a, "==", (), [sp.Eq(a * x, b)]),
     (TRUE, x, b / A, "==", (), [sp.Eq(A * x, b)]),
     (FALSE, x, 1, "==", (), [sp.Eq(x ** 2, 1)]),
     (TRUE, X, 1, "==", (), [sp.Eq(X ** 2, 1)]),
