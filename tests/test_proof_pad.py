@@ -104,8 +104,8 @@ def test_a_derivation_brings_its_lines_and_stays_as_it_is():
         Pad(d, "0", symbols=[p])
 
 
-@pytest.mark.parametrize("make", [lambda: pad(relation="<"), lambda: Pad("x", "y", symbols=[x]), lambda: Pad("x", "x", symbols=[x]),
-                                  lambda: Pad(sp.Eq(x, 1), x)])
+@pytest.mark.parametrize("make", [lambda: pad(relation="<"), lambda: Pad("x", "y", symbols=[x]),
+                                  lambda: Pad("x", "x", symbols=[x]), lambda: Pad(sp.Eq(x, 1), x)])
 def test_what_is_no_proof_to_write_is_refused(make):
     with pytest.raises((TypeError, ValueError)):
         make()

@@ -19,7 +19,7 @@ MARKS = {"refuted": "✗ refused:", "undecided": "? not decided:"}
 
 @dataclass(frozen=True)
 class Row:
-    """One line for those who typeset it themselves: its relation and formula as LaTeX, the formula as text, mark and reason."""
+    """One line for those who typeset it themselves: relation and formula as LaTeX, formula as text, mark and reason."""
 
     sign: str
     latex: str
@@ -76,8 +76,10 @@ class Pad:
             self.derivation = Derivation(start, title, where=where, given=given, symbols=symbols, seconds=seconds)
         shown, checked = to_line("goal", goal, self.derivation.known)
         self.derivation.known |= text.names_in(shown)
-        self.goal, self.hints = Line(relation, checked, shown=shown), list(hints)
-        self.n_told, self.n_given, self._texts = 0, len(self.derivation.lines), {}
+        self.relation, self.hints = relation, list(hints)
+        self.goal = Line(relation, checked, shown=shown)
+        self.n_told, self.n_given = 0, len(self.derivation.lines)
+        self._texts: dict[int, str] = {}  # number of a line → as it was typed
         if self.goal_reached:
             raise ValueError("the last line that is there already is the goal: nothing is left to prove")
 
@@ -85,7 +87,7 @@ class Pad:
     def goal_reached(self) -> bool:
         """Whether the last line is the goal, up to the order and the expansion of its terms, and the chain leads there."""
         last = self.derivation.result
-        if self.derivation.relation not in ("==", self.goal.relation):
+        if self.derivation.relation not in ("==", self.relation):
             return False
         return last == self.goal.expression or not self._is_rearranged(0) and self._is_rearranged(-1)
 
@@ -127,8 +129,8 @@ class Pad:
         if self.goal_reached:
             conditions = any(line.assumed for line in self.derivation.lines)
             return "The goal is reached, under the conditions beside the marks." if conditions else "The goal is reached."
-        if self.derivation.relation not in ("==", self.goal.relation):
-            return f"True, but a chain with this relation does not show that start {IN_WORDS[self.goal.relation]} goal: undo."
+        if self.derivation.relation not in ("==", self.relation):
+            return f"True, but a chain with this relation does not show that start {IN_WORDS[self.relation]} goal: undo."
         return ""
 
     def undo(self) -> PadAnswer:
@@ -145,11 +147,12 @@ class Pad:
         """What the prover finds between the last line and the goal, and the author's next hint."""
         if self.goal_reached:
             return PadAnswer("hint", "The goal is reached.", goal_reached=True)
-        if self.derivation.relation not in ("==", self.goal.relation):
+        if self.derivation.relation not in ("==", self.relation):
             return PadAnswer("hint", self._where_it_leads())
-        found = self.derivation.judge(self.goal.shown, "the goal", self.goal.relation)
+        found = self.derivation.judge(self.goal.shown, "the goal", self.relation)
         if found.outcome == "refuted":
-            return PadAnswer("hint", f"From your last line the goal cannot be reached any more. {found.message}", found._repr_latex_())
+            words = f"From your last line the goal cannot be reached any more. {found.message}"
+            return PadAnswer("hint", words, found._repr_latex_())
         said = "The prover can go from the last line to the goal in one step." if found else ""
         own = self.hints[min(self.n_told, len(self.hints) - 1)] if self.hints else ""
         self.n_told += 1
@@ -175,8 +178,9 @@ class Pad:
 
     def rows(self) -> list[Row]:
         """The facts, the conditions and the lines so far."""
-        known = [Row("", sp.latex(fact), sp.sstr(fact), "(given)") for fact in (*self.derivation.given, *self.derivation.where)]
-        return known + [_row(line, "✓" if line.relation else "") for line in self.derivation.lines]
+        known = (*self.derivation.given, *self.derivation.where)
+        return [*(Row("", sp.latex(fact), sp.sstr(fact), "(given)") for fact in known),
+                *(_row(line, "✓" if line.relation else "") for line in self.derivation.lines)]
 
     def goal_row(self) -> Row:
         """What is to be shown."""
