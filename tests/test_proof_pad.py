@@ -66,6 +66,11 @@ def test_what_the_line_before_is_not_known_to_be_is_said_beside_the_mark():
     assert any("x" in row.note for row in proof.rows())
 
 
+def test_what_is_said_of_decimals():
+    answer = Pad("x*8/10", "0", symbols=[x]).check("0.8*x", "a decimal")
+    assert answer.outcome == "proved" and answer.message.count("0.8 is read as 4/5") == 1
+
+
 def test_a_goal_below_is_not_reached_by_a_chain_that_goes_up():
     proof = Pad("x**2", "0", relation=">=", symbols=[x])
     up = proof.check("x**2 + 1", "one more", "<=")

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from vae_course.derivations import rendering, text
+from vae_course.derivations import printing, rendering, text
 from vae_course.derivations.cells import cell_of
-from vae_course.derivations.conditions import in_words
 from vae_course.derivations.derivation import Derivation
 from vae_course.derivations.lines import to_line
 from vae_course.derivations.verdicts import Line, Verdict
 
-IN_WORDS = {"==": "=", "<=": "≤", ">=": "≥"}
 MARKS = {"refuted": "✗ refused:", "undecided": "? not decided:"}
 
 
@@ -65,7 +63,7 @@ class Pad:
     def __init__(self, start: sp.Basic | str | Derivation, goal: sp.Basic | str, *, relation: str = "==",
                  hints: Sequence[str] = (), title: str = "", where: Iterable = (), given: Iterable = (),
                  symbols: Iterable = (), seconds: float = 8.0):
-        if relation not in IN_WORDS:
+        if relation not in ("==", "<=", ">="):
             raise ValueError(f'relation must be "==", "<=" or ">=", got {relation!r}')
         if isinstance(start, Derivation):
             if title or where or given or symbols:
@@ -79,7 +77,7 @@ class Pad:
         self.relation, self.hints = relation, list(hints)
         self.goal = Line(relation, checked, shown=shown)
         self.n_told, self.n_given = 0, len(self.derivation.lines)
-        self._texts: dict[int, str] = {}  # number of a line → as it was typed
+        self._typed: dict[int, tuple[str, str]] = {}  # number of a line → line and reason as they were typed
         if self.goal_reached:
             raise ValueError("the last line that is there already is the goal: nothing is left to prove")
 
@@ -100,8 +98,7 @@ class Pad:
 
     def check(self, line: str, because: str, relation: str = "==") -> PadAnswer:
         """Judge a next line, and add it to the chain if it is proved."""
-        judged = self.judge(line, because, relation)
-        return self.take(judged, line)
+        return self.take(self.judge(line, because, relation), line, because)
 
     def judge(self, line: str, because: str, relation: str = "==") -> Verdict | PadAnswer:
         """What the prover says of a next line, without adding it; an answer in words if the text cannot be read."""
@@ -113,13 +110,13 @@ class Pad:
             named = "" if isinstance(error, ValueError | TypeError) else f"{type(error).__name__}: "
             return PadAnswer("unread", f"{named}{error}")
 
-    def take(self, judged: Verdict | PadAnswer, line: str) -> PadAnswer:
+    def take(self, judged: Verdict | PadAnswer, line: str, because: str) -> PadAnswer:
         """Add a line that was judged, if it is proved, and say what came of it."""
         if isinstance(judged, PadAnswer):
             return judged
         message = judged.message
         if judged:
-            self._texts[len(self.derivation.lines)] = line.strip()
+            self._typed[len(self.derivation.lines)] = line.strip(), because.strip()
             self.derivation.lines.append(judged.line)
             message = " ".join(filter(None, (message, self._where_it_leads())))
         latex, row = ("", None) if judged else (judged._repr_latex_(), _row(judged.line, MARKS[judged.outcome]))
@@ -130,14 +127,14 @@ class Pad:
             conditions = any(line.assumed for line in self.derivation.lines)
             return "The goal is reached, under the conditions beside the marks." if conditions else "The goal is reached."
         if self.derivation.relation not in ("==", self.relation):
-            return f"True, but a chain with this relation does not show that start {IN_WORDS[self.relation]} goal: undo."
+            return f"True, but a chain with this relation does not show that start {rendering.RELATIONS[self.relation]} goal: undo."
         return ""
 
     def undo(self) -> PadAnswer:
         """Take back the reader's last line."""
         if len(self.derivation.lines) == self.n_given:
             return PadAnswer("undone", "There is no line of yours to take back.")
-        self._texts.pop(len(self.derivation.lines) - 1, None)
+        self._typed.pop(len(self.derivation.lines) - 1, None)
         self.derivation.lines.pop()
         return PadAnswer("undone", "The last line is taken back.")
 
@@ -178,9 +175,9 @@ class Pad:
 
     def rows(self) -> list[Row]:
         """The facts, the conditions and the lines so far."""
-        known = (*self.derivation.given, *self.derivation.where)
-        return [*(Row("", sp.latex(fact), sp.sstr(fact), "(given)") for fact in known),
-                *(_row(line, "✓" if line.relation else "") for line in self.derivation.lines)]
+        d = self.derivation
+        known = [Row("", printing.to_latex(fact), printing.to_text(fact), "(given)") for fact in (*d.given, *d.where)]
+        return known + [_row(line, "✓" if line.relation else "") for line in d.lines]
 
     def goal_row(self) -> Row:
         """What is to be shown."""
@@ -188,10 +185,9 @@ class Pad:
 
     def as_cell(self) -> str:
         """The chain as Python, for a cell of the reader's own."""
-        return cell_of(self.derivation, self._texts)
+        return cell_of(self.derivation, self._typed)
 
 
 def _row(line: Line, mark: str) -> Row:
-    mark = f"{mark} {in_words(line.assumed)}:" if line.assumed else mark
-    sign = rendering.RELATIONS[line.relation][0] if line.relation else ""
-    return Row(sign, sp.latex(line.shown), sp.sstr(line.expression), f"{mark} {line.because}".strip())
+    sign = rendering.LATEX[rendering.RELATIONS[line.relation]]
+    return Row(sign, printing.to_latex(line.shown), printing.to_text(line.shown), f"{mark} {rendering.reason(line)}".strip())
