@@ -67,8 +67,10 @@ def test_what_the_line_before_is_not_known_to_be_is_said_beside_the_mark():
 
 
 def test_what_is_said_of_decimals():
-    answer = Pad("x*8/10", "0", symbols=[x]).check("0.8*x", "a decimal")
+    proof = Pad("x*8/10", "0", symbols=[x])
+    answer = proof.check("0.8*x", "a decimal")
     assert answer.outcome == "proved" and answer.message.count("0.8 is read as 4/5") == 1
+    assert proof.as_cell().count("read as") == 0
 
 
 def test_a_goal_below_is_not_reached_by_a_chain_that_goes_up():

@@ -127,7 +127,8 @@ class Pad:
             conditions = any(line.assumed for line in self.derivation.lines)
             return "The goal is reached, under the conditions beside the marks." if conditions else "The goal is reached."
         if self.derivation.relation not in ("==", self.relation):
-            return f"True, but a chain with this relation does not show that start {rendering.RELATIONS[self.relation]} goal: undo."
+            wanted = rendering.RELATIONS[self.relation]
+            return f"True, but a chain with this relation does not show that start {wanted} goal: undo."
         return ""
 
     def undo(self) -> PadAnswer:

@@ -67,7 +67,7 @@ class ProofPad(Explorer):
     def __init__(self, core: Pad):
         self.core, self.answer = core, NOTHING
         self._work: Background | None = None
-        self._line = ""
+        self._asked = "", ""  # the line that is judged, and its reason
         super().__init__("proof-pad", lambda: (self.still(), self._words()[0]), {},
                          {"check": self._check_here, "hint": lambda: self._tell(self.core.hint()), "undo": self._undo})
         self.proof = ipywidgets.HTML() if _is_colab() else ipywidgets.HTMLMath()  # Colab typesets no formula in a widget
@@ -123,12 +123,11 @@ class ProofPad(Explorer):
         """What the form sends. Only this thread, which Jupyter chose for the message, changes widgets."""
         match content.get("do"):
             case "check" if self._work is None:
-                self._line = str(content["line"])
-                line, because, relation = self._line, str(content["because"]), str(content["relation"])
+                self._asked = line, because = str(content["line"]), str(content["because"])
+                relation = str(content["relation"])
                 self._work = Background(lambda: self.core.judge(line, because, relation))
                 self._look(AT_ONCE)
             case "hint" if self._work is None:
-                self._line = ""
                 self._work = Background(self.core.hint)
                 self._look(AT_ONCE)
             case "undo" if self._work is None:
@@ -147,7 +146,7 @@ class ProofPad(Explorer):
             return
         self._work = None
         failed = PadAnswer("unread", f"{type(work.error).__name__}: {work.error}")
-        self._accept(self.core.take(work.value if work.error is None else failed, self._line))
+        self._accept(self.core.take(work.value if work.error is None else failed, *self._asked))
 
     def _accept(self, answer: PadAnswer) -> None:
         self._tell(answer)
