@@ -11,6 +11,7 @@ import sympy as sp
 from sympy.core.relational import Relational
 
 INTERCHANGE = "the integral and the derivative may be exchanged"
+TOGETHER = "what is given can hold together"
 Condition = sp.Basic | str  # a relation between expressions, or a sentence
 
 _needed: ContextVar[tuple[list, ...]] = ContextVar("needed", default=())
@@ -40,6 +41,12 @@ def collecting() -> Iterator[list[Condition]]:
         yield needed
     finally:
         _needed.reset(token)
+
+
+def is_known(condition: sp.Basic) -> bool:
+    """Whether the condition is true by the assumptions of its symbols, was given, or has been said already."""
+    said = {*_known.get(), *(c for needed in _needed.get() for c in needed)}
+    return all(part == sp.true or part in said for part in parts_of(tidy(condition)))
 
 
 def need(condition: Condition) -> None:

@@ -1,5 +1,6 @@
 """The judgement of one line: prove first, then look for numbers against it; neither a failed proof nor agreement is a mark."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,7 +11,8 @@ from sympy.core.function import AppliedUndef, UndefinedFunction
 
 from vae_course.derivations.clock import TimeIsUp, time_limit
 from vae_course.derivations.closed_forms import divergence
-from vae_course.derivations.conditions import Condition, NotApplicable, collecting, in_words, known, need
+from vae_course.derivations.conditions import TOGETHER, Condition, NotApplicable, collecting, in_words, known, need
+from vae_course.derivations.consistency import satisfiable
 from vae_course.derivations.counterexamples import Search, search
 from vae_course.derivations.definedness import need_same_domain
 from vae_course.derivations.gaussians import written_out
@@ -19,6 +21,7 @@ from vae_course.derivations.lines import shape_of
 from vae_course.derivations.proofs import Unproved, prove_equal
 from vae_course.derivations.verdicts import Line, Proof, Verdict
 
+ONE_AT_A_TIME = threading.RLock()  # mpmath's precision belongs to the whole process; waiting is not counted as a step's time
 SIGNS = {"==": "≠", "<=": ">", ">=": "<"}
 
 
@@ -34,6 +37,11 @@ class Trial:
 
 def judge(before: Line, line: Line, where: tuple, given: tuple, seconds: float) -> Verdict:
     """Whether `line` follows from `before`; half of the time is for the proof, half for the counterexample."""
+    with ONE_AT_A_TIME:
+        return _judge(before, line, where, given, seconds)
+
+
+def _judge(before: Line, line: Line, where: tuple, given: tuple, seconds: float) -> Verdict:
     say = partial(Verdict, before=before)
     if shape_of(before.expression) != shape_of(line.expression):
         words = f"Refused: “{line.because}”. The line before has the shape {shape_of(before.expression)}, the new one " \
@@ -43,17 +51,19 @@ def judge(before: Line, line: Line, where: tuple, given: tuple, seconds: float) 
         raise TypeError("a bound is between numbers, and these lines are matrices")
     trial = _limited(seconds / 2, partial(_try_to_prove, before, line, where, given, seconds / 2), Trial(
         why_not=f"No proof was found within {seconds:g} s."))
-    assumed = tuple(c for c in trial.assumed if isinstance(c, sp.Basic))
+    relations = tuple(c for c in trial.assumed if isinstance(c, sp.Basic))
     left, right, *facts = map(written_out, (before.expression, line.expression, *given))
-    looked = partial(search, left, right, line.relation, (*where, *assumed), tuple(facts), n_points=6 if trial.proof else 16)
+    looked = partial(search, left, right, line.relation, (*where, *relations), tuple(facts), n_points=6 if trial.proof else 16)
     met = _limited(seconds / (8 if trial.proof else 2), looked, Search())
     if trial.proof and met.found:
         return say("undecided", line, message=_conflict(line, met), hint="Write the step in smaller parts.")
     if trial.proof and (met.n_compared or not trial.assumed or before.expression.has(AppliedUndef, sp.Integral)):
-        marked = replace(line, proof=trial.proof, assumed=trial.assumed)
-        words = f"Proved: “{line.because}”." if not trial.assumed else \
-            f"Proved {in_words(trial.assumed)}: “{line.because}”."
-        return say("conditional" if trial.assumed else "proved", marked, message=words)
+        assumed = trial.assumed
+        if (where or given) and not met.n_compared and not satisfiable(where, given):
+            assumed += (TOGETHER,)
+        marked = replace(line, proof=trial.proof, assumed=assumed)
+        return say("conditional" if assumed else "proved", marked,
+                   message=f"Proved{' ' * bool(assumed)}{in_words(assumed)}: “{line.because}”.")
     if met.found:
         return say("refuted", line, message=_refusal(line, met), counterexample=met.found.point, left_value=met.found.left,
                    right_value=met.found.right)
