@@ -85,13 +85,13 @@ def _split(term: sp.Expr, names: set) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
 
 def _one_ratio(part: Weighted) -> sp.Expr:
     """g·(1 − r) + rest, where Σ cⱼ log aⱼ = −g·log r."""
-    scale = sp.gcd_list(list(part.logs.values()))
+    scale = abs(sp.gcd_list(list(part.logs.values())))
     return scale * (1 - _ratio(part, scale)) + part.rest
 
 
 def _one_ratio_with_the_rest(part: Weighted) -> sp.Expr | None:
     """g·(1 − r), where Σ cⱼ log aⱼ + rest = −g·log r."""
-    scale = sp.gcd_list(list(part.logs.values()))
+    scale = abs(sp.gcd_list(list(part.logs.values())))
     return scale * (1 - _ratio(part, scale) * sp.exp(-part.rest / scale)) if part.rest != 0 else None
 
 
@@ -120,11 +120,19 @@ def _means(part: Weighted) -> sp.Expr | None:
     for s, c in up.items():
         mean = sp.expand(sum(plan[s, a] * a for a in down) - c * s)
         equations += sp.Poly(mean, *sorted(mean.free_symbols - set(plan.values()), key=str)).coeffs()
-    try:
-        lpmin(sp.S.Zero, [sp.Eq(e, 0) for e in equations if e != 0] + [w >= 0 for w in plan.values()])
-    except InfeasibleLPError:
-        return None
-    return numbers + part.rest
+    return numbers + part.rest if _has_solution(equations, list(plan.values())) else None
+
+
+def _has_solution(equations: list[sp.Expr], unknowns: list[sp.Symbol]) -> bool:
+    """Whether numbers that are not negative solve the linear equations; a solution is found, and checked."""
+    for solution in sp.linsolve(equations, *unknowns):
+        free = sorted(set().union(*(e.free_symbols for e in solution)), key=unknowns.index)
+        try:
+            values = lpmin(sum(free), [e >= 0 for e in solution if e.free_symbols])[1] if free else {}
+        except InfeasibleLPError:
+            return False
+        return all(e.subs(values).is_nonnegative for e in solution)
+    return False
 
 
 def under_one_integral(d: sp.Expr, facts: list) -> Iterator[sp.Expr]:
