@@ -17,7 +17,7 @@ from vae_course.derivations.counterexamples import Search, search
 from vae_course.derivations.definedness import need_same_domain
 from vae_course.derivations.facts import define
 from vae_course.derivations.gaussians import written_out
-from vae_course.derivations.inequalities import prove_bound
+from vae_course.derivations.inequalities import prove_nonnegative
 from vae_course.derivations.lines import shape_of
 from vae_course.derivations.proofs import Unproved, prove_equal
 from vae_course.derivations.verdicts import Line, Proof, Verdict
@@ -98,8 +98,8 @@ def _try_to_prove(before: Line, line: Line, where: tuple, given: tuple, seconds:
             if line.relation == "==":
                 trial.proof = prove_equal(left, right, where, tuple(facts))
             else:
-                low, high = (left, right) if line.relation == "<=" else (right, left)
-                trial.proof = Proof(prove_bound(low, high, where, tuple(facts)))
+                difference = right - left if line.relation == "<=" else left - right
+                trial.proof = Proof(prove_nonnegative(difference, where, tuple(facts)))
         trial.assumed = tuple(needed)
     except Unproved as error:
         trial.left_over = error.args[0]
