@@ -88,7 +88,7 @@ def beta(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr | Non
 
 def double_exponential(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr | None:
     """∫ exp(p u − c exp(q u)) du by w = exp(q u), for c > 0: over ℝ, or between any ends where p = q. Gumbel's density is one."""
-    _, exponent, other = power_and_exponent(sp.powsimp(g, combine="exp"), u)
+    k, exponent, other = power_and_exponent(sp.powsimp(g, combine="exp"), u)
     rates, p, c, start = set(), sp.S.Zero, sp.S.Zero, sp.S.Zero
     for term in sp.Add.make_args(exponent):
         factor, h = sp.powsimp(term, combine="exp").as_independent(u, as_Add=False)
@@ -102,7 +102,7 @@ def double_exponential(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) ->
             start += factor
         else:
             return None
-    if len(rates) != 1 or other.has(u) or not c.is_positive:
+    if k or len(rates) != 1 or other.has(u) or not c.is_positive:
         return None
     q, = rates
     if not (q.is_positive or q.is_negative):

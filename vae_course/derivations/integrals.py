@@ -28,11 +28,10 @@ def integral(f: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr:
         return -integral(f.subs(u, v), v, high, low)
     if not (low.is_extended_real and high.is_extended_real) and not f.is_polynomial(u) or f.has(sp.DiracDelta):
         return sp.Integral(f, (u, low, high))
-    constant, f = f.as_independent(u, as_Add=False)  # a constant factor is not multiplied out: each term would hold a Gaussian
-    if constant != 1:
-        return constant * integral(f, u, low, high)
+    constant, f = f.as_independent(u, as_Add=False)  # it is not multiplied out: each term would get a value of its own
     f = f.rewrite((sp.cosh, sp.sinh), sp.exp) if f.has(sp.cosh, sp.sinh) else f
-    parts = [(term, integral_of_term(term, u, low, high)) for term in _groups(f, u, low, high)]
+    terms = [constant * term for term in _groups(f, u, low, high)]
+    parts = [(term, integral_of_term(term, u, low, high)) for term in terms]
     return sp.Add(*(open_integral(term, u, low, high) if value is None else value for term, value in parts))
 
 

@@ -80,7 +80,7 @@ def series_converges(g: sp.Expr, k: sp.Symbol, low: sp.Expr) -> bool | None:
         return None
     if (found := power_and_rate(g, k)) is not None and found[1] != 0:
         rate = found[1]
-        return True if rate.is_negative or (1 - sp.exp(rate)).is_positive else False if rate.is_nonnegative else None
+        return True if rate.is_negative or sp.together(1 - sp.exp(rate)).is_positive else False if rate.is_nonnegative else None
     _, exponent, other = power_and_exponent(g, k)
     if exponent.is_polynomial(k) and exponent.has(k) and sp.LC(exponent, k).is_negative and other.is_polynomial(k):
         return True
@@ -123,13 +123,21 @@ def polynomial(g: sp.Expr, k: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr
 
 
 def geometric(g: sp.Expr, k: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr | None:
-    """Σ r^(a k + b) = (first − the one after the last)/(1 − r^a), for a ratio that is not 1."""
+    """Σ kᵐ rᵏ = (r d/dr)ᵐ (r^low − r^(high + 1))/(1 − r), for a ratio that is not 1."""
     found = _ratio(g, k)
-    if found is None or found[0]:
+    if found is None:
         return None
-    _, ratio, factor = found
+    power, ratio, factor = found
     need(sp.Ne(ratio, 1))
-    return factor * (ratio ** low - ratio ** (high + 1)) / (1 - ratio)
+    r = sp.Dummy("r")
+    return factor * _with_powers((r ** low - r ** (high + 1)) / (1 - r), r, power).subs(r, ratio)
+
+
+def _with_powers(total: sp.Expr, r: sp.Symbol, power: int) -> sp.Expr:
+    """(r d/dr)ᵐ of a power series: its terms get the factor kᵐ."""
+    for _ in range(power):
+        total = sp.expand(r * sp.diff(total, r))
+    return total
 
 
 def _ratio(g: sp.Expr, k: sp.Symbol) -> tuple[int, sp.Expr, sp.Expr] | None:
@@ -160,12 +168,11 @@ def geometric_series(g: sp.Expr, k: sp.Symbol, low: sp.Expr, high: sp.Expr) -> s
         return None
     power, ratio, factor = found
     log_ratio = sp.expand_log(sp.log(ratio)) if ratio.is_positive else None
-    if not ((1 - ratio).is_positive and (1 + ratio).is_positive or log_ratio is not None and sp.expand(log_ratio).is_negative):
+    inside = all(sp.together(side).is_positive for side in (1 - ratio, 1 + ratio))
+    if not (inside or log_ratio is not None and sp.expand(log_ratio).is_negative):
         return None
     r = sp.Dummy("r")
-    total = 1 / (1 - r)
-    for _ in range(power):
-        total = r * sp.diff(total, r)
+    total = _with_powers(1 / (1 - r), r, power)
     first = sum(sp.Integer(j) ** power * r ** j for j in range(int(low)))
     return factor * sp.simplify(total - first).subs(r, ratio)
 
@@ -179,9 +186,7 @@ def exponential_series(g: sp.Expr, k: sp.Symbol, low: sp.Expr, high: sp.Expr) ->
         return None
     power, ratio, factor = found
     x = sp.Dummy("x")
-    total = sp.exp(x)
-    for _ in range(power):
-        total = x * sp.diff(total, x)
+    total = _with_powers(sp.exp(x), x, power)
     first = sum(sp.Integer(j) ** power * x ** j / sp.factorial(j) for j in range(int(low)))
     return factor * (total - first).subs(x, ratio)
 
