@@ -23,6 +23,7 @@ class WrittenProduct(sp.Mul):
 
 
 def as_written(cls: type, args) -> sp.Expr:
+    """A node of this class with exactly these arguments; SymPy would put them in order and compute."""
     node = sp.Expr.__new__(cls, *map(sp.sympify, args))
     if not issubclass(cls, sp.Derivative | sp.Limit):  # those find it out for themselves
         node.is_commutative = True
