@@ -1,0 +1,318 @@
+"""Exercises on derivations: the task as text, and the judgement of an answer.
+
+Nothing that an answer brings along is believed: each of its lines is judged again, from the task's own start and with the
+task's own facts. What is wrong is raised as `Refused`, with a hint in words.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import sympy as sp
+from sympy.core.function import AppliedUndef, UndefinedFunction
+from sympy.core.parameters import distribute
+
+from vae_course.derivations import text
+from vae_course.derivations.conditions import in_words
+from vae_course.derivations.derivation import Derivation
+from vae_course.derivations.gaussians import written_out
+from vae_course.derivations.verdicts import StepRefuted, StepUndecided, Verdict
+
+SIGNS = {"==": ("=", "≠"), "<=": ("≤", ">"), ">=": ("≥", "<")}
+QUICK = 1.0  # CPU seconds for what a hint needs; a judgement has the derivation's own limit
+
+
+class Refused(Exception):
+    """The answer is not right; the text is the hint."""
+
+
+def real(words: str) -> dict[str, sp.Symbol]:
+    """Typed name → real symbol. "mu p_x=p(x)": the second is typed p_x and printed p(x)."""
+    return {typed: sp.Symbol(printed, real=True) for typed, printed in _pairs(words)}
+
+
+def positive(words: str) -> dict[str, sp.Symbol]:
+    """Typed name → positive symbol, as `real`."""
+    return {typed: sp.Symbol(printed, positive=True) for typed, printed in _pairs(words)}
+
+
+def real_functions(words: str) -> dict[str, UndefinedFunction]:
+    """Typed name → unknown function with real values, as `real`."""
+    return {typed: sp.Function(printed, real=True) for typed, printed in _pairs(words)}
+
+
+def positive_functions(words: str) -> dict[str, UndefinedFunction]:
+    """Typed name → unknown function with positive values, such as a density, as `real`."""
+    return {typed: sp.Function(printed, positive=True) for typed, printed in _pairs(words)}
+
+
+def _pairs(words: str) -> list[tuple[str, str]]:
+    return [(word.split("=")[0], word.split("=")[-1]) for word in words.split()]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A way from one line to another.
+
+    Attributes:
+        lines: (text, reason) of one right way: the start, what lies between, the goal.
+        names: typed name → symbol or function; see `real`, `positive`, …
+        given: (left, right) of the facts that may be used, as text.
+        relation: of the start to the goal.
+        may_assume: conditions under which a step may be proved, because they are meant.
+        mistakes: hint → the wrong line that it is about, as text.
+    """
+
+    lines: Sequence[tuple[str, str]]
+    names: dict[str, object]
+    given: Sequence[tuple[str, str]] = ()
+    relation: str = "=="
+    may_assume: Sequence = ()
+    mistakes: Mapping[str, str] = field(default_factory=dict)
+
+    def derivation(self, k: int = 0) -> Derivation:
+        """A new derivation that stands at line k of the right way and knows the task's names and facts."""
+        facts = [sp.Eq(*(text.evaluated(self.line(side)) for side in fact), evaluate=False) for fact in self.given]
+        d = Derivation(self.line(self.lines[k][0]), given=facts)
+        d.known.update(self.names)
+        return d
+
+    def line(self, typed: str) -> sp.Basic:
+        """The tree of a text."""
+        return text.parse(typed, self.names)
+
+    @property
+    def goal(self) -> sp.Basic:
+        """The last line, as it was written."""
+        return self.line(self.lines[-1][0])
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A derivation with one wrong line, which is to be found and mended.
+
+    Attributes:
+        lines: as text. Each but the wrong one follows from the line above it.
+        wrong: the number of the wrong line, counted from 1.
+        mended: a line that may stand there.
+        names, mistakes: as for `Task`; the mistakes are about the mended line.
+    """
+
+    lines: Sequence[str]
+    wrong: int
+    mended: str
+    names: dict[str, object]
+    mistakes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def task(self) -> Task:
+        """The way as far as it is right, to the mended line."""
+        right = [(line, "") for line in self.lines[:self.wrong - 1]]
+        return Task([*right, (self.mended, "")], self.names, mistakes=self.mistakes)
+
+
+# ---------------------------------------------------------------- the three judgements
+
+def judge_chain(task: Task, answer: object, least: int) -> int:
+    """The number of steps of a derivation from the start to the goal that change something. Raises Refused."""
+    _refuse_other_things(answer)
+    assert isinstance(answer, Derivation)
+    _refuse_names(task, *(line.expression for line in answer.lines), *answer.given, *answer.where)
+    _refuse_facts(task, answer)
+    d = task.derivation()
+    first, *rest = answer.lines
+    if not same(first.shown, d.result):
+        turned = same(first.shown, task.goal)
+        raise Refused("Your derivation starts at the goal: go the other way, from the start to the goal." if turned else
+                      f"Your derivation starts at {_short(first.shown)}, and should start at {_short(d.lines[0].shown)}.")
+    for k, line in enumerate(rest, 1):
+        if line.relation not in ("==", task.relation):
+            raise Refused(f"Step {k} is a bound ({SIGNS[line.relation][0]}), and the goal is "
+                          + ("an equality." if task.relation == "==" else "a bound the other way round."))
+        follow(task, d, line.shown, line.relation, f"Step {k}", line.because)
+    if not same(d.result, task.goal):
+        raise Refused(f"Each of your steps holds, but the last line is {_short(d.lines[-1].shown)}. The goal is "
+                      f"{_short(task.goal)}.")
+    steps = len({_plain(line.expression) for line in d.lines}) - 1
+    if steps < least:
+        raise Refused(f"At least {least} steps are asked for, and yours are {steps}: a line that says the same as an earlier "
+                      "one, in another order or with other brackets, does not count. Take one thought for each step.")
+    return steps
+
+
+def judge_between(task: Task, answer: object) -> int:
+    """The number of lines that were written between the start and the goal. Raises Refused."""
+    if isinstance(answer, Derivation):
+        return judge_chain(task, answer, 2) - 1
+    lines = list(answer) if isinstance(answer, list | tuple) else [answer]
+    d = task.derivation()
+    for k, line in enumerate(lines, 1):
+        which = "Your line" if len(lines) == 1 else f"Line {k} of your {len(lines)}"
+        shown = _read(task, d, line, which)
+        for end, name in ((d.lines[0].shown, "start"), (task.goal, "goal")):
+            if same(shown, end):
+                raise Refused(f"{which} is the {name} again: write what lies between the two.")
+        follow(task, d, shown, task.relation, which)
+    if not lines:
+        raise Refused("Return the missing line, or a list of lines.")
+    follow(task, d, task.goal, task.relation, "The step from your line to the goal")
+    return len(lines)
+
+
+def judge_mended(posted: Posted, answer: object) -> None:
+    """The wrong line's number, and what should stand there. Raises Refused."""
+    number, mended = answer if isinstance(answer, list | tuple) and len(answer) == 2 else (None, None)
+    if not isinstance(number, int) or isinstance(number, bool) or isinstance(mended, list | tuple) or mended is None:
+        raise Refused("return a pair, the number of the wrong line and the line that should stand there.")
+    if not 2 <= number <= len(posted.lines):
+        raise Refused(f"the number is from 2 to {len(posted.lines)}; line 1 is what the derivation is about.")
+    if number != posted.wrong:
+        raise Refused(f"line {number} follows from line {number - 1}: the prover proves this step. "
+                      + ("The mistake was made before it." if number > posted.wrong else "The mistake comes after it."))
+    task, above = posted.task, posted.wrong - 1
+    d = task.derivation(above - 1)
+    shown = _read(task, d, mended, "your line")
+    for k, line in enumerate(posted.lines[:above], 1):
+        if _written_alike(shown, task.line(line)):
+            raise Refused(f"your line is line {k} again: write what should follow from line {above}.")
+    follow(task, d, shown, "==", f"your line, after line {above},")
+
+
+def _refuse_other_things(answer: object) -> None:
+    if answer is None:
+        raise Refused("Nothing was returned: is the `return` missing?")
+    if not isinstance(answer, Derivation):
+        raise Refused(f"Return the derivation with its steps, not a {type(answer).__name__}.")
+    for line in answer.lines:
+        if not isinstance(getattr(line, "shown", None), sp.Basic):
+            raise Refused("The lines of your derivation were changed by hand: add lines with `step`.")
+
+
+def _refuse_names(task: Task, *exprs: sp.Basic) -> None:
+    """A symbol or function of the task's keeps what the task says of it."""
+    known = {str(thing): thing for thing in task.names.values()}
+    for expr in exprs:
+        things = {*expr.atoms(sp.Symbol), *(applied.func for applied in expr.atoms(AppliedUndef))}
+        for thing in sorted(things, key=str):
+            if known.get(str(thing), thing) != thing:
+                raise Refused(f"Your {thing} is declared otherwise than the exercise's, which is {_kind(known[str(thing)])}: "
+                              "a proof for other values is not a proof for these. Use the exercise's own.")
+
+
+def _kind(thing) -> str:
+    sign = "positive" if thing.is_positive or getattr(thing, "_kwargs", {}).get("positive") else "real"
+    return f"a {sign} function" if isinstance(thing, UndefinedFunction) else f"any {sign} number"
+
+
+def _refuse_facts(task: Task, answer: Derivation) -> None:
+    facts = {_fact(fact) for fact in task.derivation().given}
+    for fact in answer.given:
+        if _fact(fact) not in facts:
+            raise Refused(f"Your derivation uses the fact {_short(fact.lhs)} = {_short(fact.rhs)}, which is not given here.")
+    for condition in answer.where:
+        raise Refused(f"Your derivation holds only where {condition}; the claim is for all values. Leave `where` out.")
+
+
+def _fact(fact: sp.Eq) -> frozenset:
+    return frozenset((_plain(fact.lhs), _plain(fact.rhs)))
+
+
+def _read(task: Task, d: Derivation, line: object, which: str) -> sp.Basic:
+    """The tree of a line that was typed or built."""
+    if isinstance(line, str):
+        try:
+            return text.parse(line, d.known)
+        except ValueError as error:
+            raise Refused(f"{which}: {error}") from None
+    if isinstance(line, bool) or not isinstance(line, int | float | sp.Basic | sp.MatrixBase):
+        raise Refused("Nothing was returned: is the `return` missing?" if line is None else
+                      f"{which} should be a text or a SymPy expression, not a {type(line).__name__}.")
+    shown = sp.sympify(line)
+    _refuse_names(task, shown)
+    return shown
+
+
+# ---------------------------------------------------------------- what the prover says of one line
+
+def follow(task: Task, d: Derivation, shown: sp.Basic, relation: str, which: str, because: str = "") -> None:
+    """Add the line to the derivation, or raise Refused with the reason."""
+    try:
+        verdict = d.judge(shown, because or which, relation)
+    except (TypeError, ValueError) as error:
+        raise Refused(f"{which}: {error}") from None
+    if verdict.outcome == "conditional" and not set(verdict.line.assumed) <= set(task.may_assume):
+        raise Refused(f"{which} is proved only {in_words(verdict.line.assumed)}, and the claim is for all values.")
+    if not verdict:
+        raise Refused(_hint(task, verdict, which))
+    d.lines.append(verdict.line)
+
+
+def of_refusal(task: Task, refusal: StepRefuted | StepUndecided) -> Refused:
+    """The hint for a step that was refused while the answer was made."""
+    return Refused(_hint(task, refusal.verdict, f"The step “{refusal.verdict.line.because}”"))
+
+
+def _hint(task: Task, verdict: Verdict, which: str) -> str:
+    """The name of the mistake, if it is a known one, and what the prover says."""
+    known = (hint for hint, line in task.mistakes.items() if same(task.line(line), verdict.line.shown))
+    return " ".join([*known, f"{which} {_words_on(task, verdict)}"])
+
+
+def _words_on(task: Task, verdict: Verdict) -> str:
+    """Why a line was not accepted, as the end of a sentence."""
+    relation = verdict.line.relation or "=="
+    if verdict.outcome == "refuted" and verdict.counterexample:
+        at = ", ".join(f"{name} = {value}" if isinstance(name, sp.Expr) else f"{name}: {value}"
+                       for name, value in verdict.counterexample.items())
+        return (f"does not hold: at {at} the line before it is {_number(verdict.left_value)} {SIGNS[relation][1]} "
+                f"{_number(verdict.right_value)}.")
+    if verdict.outcome == "refuted":
+        return f"does not hold: {verdict.message}"
+    idea = _next_idea(task, verdict)
+    return f"is true, but too large a step: try first “{idea}”." if idea else f"is not decided. {verdict.message}"
+
+
+def _next_idea(task: Task, verdict: Verdict) -> str:
+    """The reason of the right way's next step, if the undecided line is shown to be true; else an empty text."""
+    if task.relation != "==" or verdict.line.relation != "==":
+        return ""
+    way = [task.derivation(k) for k in range(len(task.lines))]
+    reached = max((k for k, d in enumerate(way) if same(d.result, verdict.before.expression)), default=0)
+    for d in way:
+        d.seconds = QUICK
+        if d.judge(verdict.line.shown):
+            return task.lines[min(reached + 1, len(task.lines) - 1)][1]
+    return ""
+
+
+# ---------------------------------------------------------------- two lines that say the same
+
+def same(one: sp.Basic, other: sp.Basic) -> bool:
+    """Whether two lines differ at most in the order of terms, in brackets multiplied out, in names of bound variables."""
+    return _plain(one) == _plain(other)
+
+
+def _plain(line: sp.Basic) -> sp.Basic:
+    """The line multiplied out, its bound variables numbered; no integral, logarithm or power is split."""
+    if isinstance(line, sp.MatrixBase):
+        return line.applyfunc(_plain).as_immutable()
+    written = written_out(text.evaluated(line))
+    return sp.expand(written, log=False, power_base=False, power_exp=False, basic=False).as_dummy()
+
+
+def _written_alike(one: sp.Basic, other: sp.Basic) -> bool:
+    """Whether two lines are one, but for the order of terms; brackets count. What was not typed has lost its brackets."""
+    with distribute(False):
+        if text.evaluated(one) == text.evaluated(other):
+            return True
+    return text.evaluated(one) == one == text.evaluated(other)
+
+
+def _short(line: sp.Basic) -> str:
+    return str(line)
+
+
+def _number(value) -> str:
+    try:
+        return f"{float(value):.5g}"
+    except (TypeError, ValueError):
+        return str(value)
