@@ -39,8 +39,9 @@ def test_planted_mistakes_are_refused(stem):
     accepted = []
     for d in chapter.of_chapter(stem):
         are_different = chapter.different(chapter.points_for(d))
-        for (_, before, _), (relation, line, because) in zip(d.lines, d.lines[1:]):
-            if relation != "==":
+        for previous, one in zip(d.lines, d.lines[1:]):
+            before, line, because = previous.expression, one.expression, one.because
+            if one.relation != "==":
                 continue
             for kind, wrong in chapter.one_of_each(line, are_different).items():
                 again = Derivation(before, where=d.where, given=d.given, seconds=4)

@@ -259,3 +259,26 @@ def _geometric(g: sp.Expr, k: sp.Symbol, low: sp.Expr) -> sp.Expr | None:
         total = r * sp.diff(total, r)
     first = sum(sp.Integer(j) ** power * r ** j for j in range(int(low))) if low >= 0 else None
     return None if first is None else constant * sp.simplify(total - first).subs(r, ratio)
+
+
+def divergence(expr: sp.Basic) -> str | None:
+    return None
+
+
+def same_range_together(d: sp.Expr) -> sp.Expr:
+    """c₁∫f + c₂∫g over one range as one integral, which is zero if its integrand is; sums likewise."""
+    collected: dict = {}
+    rest = sp.S.Zero
+    for term in terms_of(d):
+        parts = [f for f in sp.Mul.make_args(term) if isinstance(f, sp.Integral | sp.Sum)]
+        if len(parts) == 1 and len(parts[0].limits) == 1 and len(parts[0].limits[0]) == 3:
+            part, = parts
+            v, low, high = part.limits[0]
+            u = bound_variable(low, high, 99, integer=isinstance(part, sp.Sum))
+            collected.setdefault((part.func, u, low, high), []).append((term / part) * part.function.subs(v, u))
+        else:
+            rest += term
+    for (func, *limit), integrands in collected.items():
+        f = sp.Add(*terms_of(sp.Add(*integrands)))
+        rest += func(f, tuple(limit))
+    return rest

@@ -101,6 +101,10 @@ def _nonzero(factor: sp.Expr) -> sp.Basic:
         return sp.true
     if factor.is_zero or factor == 0:
         return sp.false
+    if factor.has(sp.log) and factor.is_real:  # log a − log b ≠ 0 is a ≠ b
+        power = sp.exp(sp.expand_log(factor))
+        if not power.has(sp.log, sp.exp):
+            return sp.And(*map(_nonzero, factors_of(power - 1)))
     symbol, rest = _alone(factor)
     return sp.Ne(factor, 0) if symbol is None else sp.Ne(symbol, rest)
 
@@ -113,3 +117,11 @@ def _alone(difference: sp.Expr) -> tuple[sp.Expr | None, sp.Expr]:
         if slope.is_number and slope != 0 and not rest.has(symbol):
             return symbol, sp.expand(-rest / slope)
     return None, difference
+
+
+def in_words(assumed: Iterable[Condition]) -> str:
+    """What stands beside the mark: "for a ≠ 0", "if the integral and the derivative may be exchanged"."""
+    signs = {sp.Ne: "≠", sp.Gt: ">", sp.Lt: "<", sp.Ge: "≥", sp.Le: "≤"}
+    relations = [f"{c.lhs} {signs[type(c)]} {c.rhs}" for c in assumed if not isinstance(c, str)]
+    sentences = [c for c in assumed if isinstance(c, str)]
+    return " and ".join(["for " + ", ".join(relations)] * bool(relations) + [f"if {s}" for s in sentences])

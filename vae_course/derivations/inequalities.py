@@ -3,9 +3,10 @@
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from vae_course.derivations.closed_forms import closed_form, is_ordered, is_smooth, terms_of
+from vae_course.derivations.closed_forms import closed_form, is_ordered, is_smooth, same_range_together, terms_of
 from vae_course.derivations.domain import inside, put_inside
-from vae_course.derivations.proofs import Unproved, attempt, expand_factored_logs, same_range_together, simplify, with_facts
+from vae_course.derivations.facts import with_facts
+from vae_course.derivations.proofs import Unproved, attempt, expand_factored_logs, simplify
 
 DEEPEST = 7  # how many symbols are minimised over, one after the other
 
@@ -15,7 +16,7 @@ def prove_nonnegative(d: sp.Expr, conditions: tuple = (), given: tuple = ()) -> 
     shapes = inside(conditions)
     d, *facts = (put_inside(shapes, e) for e in (d, *given))
     closed = closed_form(d)
-    candidates = [closed, *with_facts(closed, facts)]
+    candidates = [closed, *with_facts(closed, sp.S.Zero, facts, d.free_symbols)]
     if closed.has(sp.Integral, sp.Sum):
         candidates.append(same_range_together(closed))
     for candidate in candidates:

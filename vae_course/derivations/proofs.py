@@ -1,16 +1,21 @@
 """Prove that two lines are equal for all values that their symbols may take.
 
 Nothing here looks at numbers: a proof is a chain of exact rewritings. Logarithms are split only where SymPy knows the
-factors to be positive, so a proof never holds "up to a complex branch".
+factors to be positive, so a proof never holds "up to a complex branch". To add a rule, add a line to CHEAP or COSTLY (a
+rewriting of the difference that is zero only if the lines are equal) and its name to tests/test_proofs.py.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from vae_course.derivations.closed_forms import bound_variable, closed_form, terms_of
-from vae_course.derivations.domain import inside, put_inside
+from vae_course.derivations.closed_forms import closed_form, same_range_together, terms_of
+from vae_course.derivations.conditions import collecting, known, need
+from vae_course.derivations.domain import inside, put_inside, put_outside
+from vae_course.derivations.facts import with_facts
+from vae_course.derivations.verdicts import Proof
 
 Rewritings = dict[str, Callable[[sp.Expr], sp.Expr]]
 
@@ -24,61 +29,115 @@ class Unproved(Exception):
     """No rule applied; the argument is what was left over."""
 
 
-def prove_equal(left: sp.Basic, right: sp.Basic, conditions: tuple = (), given: tuple = ()) -> str:
-    """The name of the rewriting that turned left − right into zero. Raises Unproved with what was left over."""
+@dataclass(frozen=True)
+class Way:
+    """One way of seeing the difference of two lines: zero only if they are equal, under the conditions."""
+
+    words: str
+    difference: sp.Expr
+    needed: tuple = ()
+    forms: tuple[sp.Basic, ...] = ()
+
+
+def prove_equal(left: sp.Basic, right: sp.Basic, conditions: tuple = (), given: tuple = ()) -> Proof:
+    """How left = right was proved; what it needs is said with `need`. Raises Unproved with what was left over."""
     if isinstance(left, sp.MatrixBase):
-        for one, other in zip(left, right):
-            prove_equal(one, other, conditions, given)
-        return "entry by entry"
-    shapes = inside(conditions)
-    left, right, *facts = (put_inside(shapes, e) for e in (left, right, *given))
+        proofs = [prove_equal(one, other, conditions, given) for one, other in zip(left, right)]
+        return Proof("entry by entry: " + "; ".join(dict.fromkeys(proof.how for proof in proofs)))
+    domain = inside(conditions)
+    free = set().union(*(e.free_symbols for e in (left, right, *conditions)))
+    one, other, *facts = (put_inside(domain, e) for e in (left, right, *given))
+    try:
+        with known(put_inside(domain, c) for c in conditions), collecting() as needed:
+            proof = _prove(one, other, facts, free | put_inside(domain, sp.Tuple(*free)).free_symbols)
+    except Unproved as error:
+        raise Unproved(put_outside(domain, error.args[0])) from None
+    for condition in needed:
+        others = [c for c in needed if c is not condition]
+        if not _holds_at_the_special_value(condition, one, other, facts, free, others):
+            need(condition if isinstance(condition, str) else put_outside(domain, condition))
+    return Proof(proof.how, tuple(put_outside(domain, form) for form in proof.forms))
+
+
+def _prove(left: sp.Expr, right: sp.Expr, facts: list, free: set) -> Proof:
     left_over = left - right
-    for name, form in _rewritings(left, right, facts):
+    for way, name, form in _rewritings(left, right, facts, free):
         if form == 0 or form.is_zero:
-            return name
+            for condition in way.needed:
+                need(condition)
+            return Proof(way.words if name == "" else f"{way.words}; {name}", way.forms)
         if form.count_ops() < left_over.count_ops():
             left_over = form
     raise Unproved(left_over)
 
 
-def _rewritings(left: sp.Expr, right: sp.Expr, facts: list) -> Iterator[tuple[str, sp.Expr]]:
+def _holds_at_the_special_value(condition, left: sp.Expr, right: sp.Expr, facts: list, free: set, others: list) -> bool:
+    """Whether the line is also proved where a condition a ≠ c fails, with a = c put in from the start."""
+    if not isinstance(condition, sp.Ne) or not condition.lhs.is_Symbol:
+        return False
+    at = {condition.lhs: condition.rhs}
+    one, other, *rest = (e.subs(at) for e in (left, right, *facts))
+    if any(e.has(sp.nan, sp.zoo, sp.oo, -sp.oo) and not e.has(sp.Integral, sp.Sum, sp.Limit) for e in (one, other)):
+        return False
+    try:
+        with collecting() as more:
+            _prove(one, other, rest, free)
+        return all(c in others for c in more)
+    except Exception:  # not proved, or undefined there
+        return False
+
+
+def _rewritings(left: sp.Expr, right: sp.Expr, facts: list, free: set) -> Iterator[tuple[Way, str, sp.Expr]]:
     """Forms that are zero only if left = right. The cheap rewritings of every way of seeing the difference come first."""
     if left == right:
-        yield "the same expression", sp.S.Zero
+        yield Way("the two lines are the same expression", sp.S.Zero), "", sp.S.Zero
     ways = []
-    for way in _ways(left, right, facts):
+    for way in _ways(left, right, facts, free):
         ways.append(way)
         yield from _each(CHEAP, way)
     for way in ways:
         yield from _each(COSTLY, way)
 
 
-def _each(rewritings: Rewritings, way: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
+def _each(rewritings: Rewritings, way: Way) -> Iterator[tuple[Way, str, sp.Expr]]:
+    difference, names = held_apart(way.difference)
     for name, rewrite in rewritings.items():
-        form = attempt(rewrite, way)
-        if form is not None:
-            yield name, form
+        form = attempt(rewrite, difference)
+        if form is not None and not form.has(sp.nan, sp.zoo):
+            yield way, name, form.xreplace(names)
 
 
-def _ways(left: sp.Expr, right: sp.Expr, facts: list) -> Iterator[sp.Expr]:
+def _ways(left: sp.Expr, right: sp.Expr, facts: list, free: set) -> Iterator[Way]:
     """The difference as it stands; with integrals and sums in closed form; of logarithms; under one integral; with facts."""
-    open_difference, one, other = left - right, left, right
-    if _is_open(open_difference):
-        one, other = attempt(closed_form, left), attempt(closed_form, right)
-        if one is None or other is None:
+    words, needed, one, other, forms = "as the lines stand", [], left, right, ()
+    if _is_open(left - right):
+        with collecting() as needed:
+            one, other = attempt(closed_form, left), attempt(closed_form, right)
+        if one is None or other is None or one.has(sp.nan, sp.zoo) or other.has(sp.nan, sp.zoo):
             return
+        words = "integrals, sums, derivatives and limits carried out"
+        forms = tuple(new for old, new in ((left, one), (right, other)) if old != new)
     if one.is_infinite or other.is_infinite:
         if one == other and (left == one or right == other):  # a limit is ∞: said with ∞ on one side only
-            yield sp.S.Zero
+            yield Way(words, sp.S.Zero, tuple(needed), forms)
         return
-    yield one - other
+    yield Way(words, one - other, tuple(needed), forms)
     if one.is_positive and other.is_positive:  # ratios of exponentials become sums
-        yield sp.expand_log(sp.log(sp.powsimp(one))) - sp.expand_log(sp.log(sp.powsimp(other)))
-    for difference in (open_difference, one - other):
+        logs = sp.expand_log(sp.log(sp.powsimp(one))) - sp.expand_log(sp.log(sp.powsimp(other)))
+        yield Way(f"{words}; logarithms of both sides", logs, tuple(needed), forms)
+    for difference in (left - right, one - other):
         if len(difference.atoms(sp.Integral, sp.Sum)) > 1:
-            together = attempt(lambda e: closed_form(same_range_together(e)), difference)
-            yield difference if together is None else together
-    yield from with_facts(one - other, facts)
+            with collecting() as more:
+                together = attempt(lambda e: closed_form(same_range_together(e)), difference)
+            if together is not None:
+                yield Way("what has one range put under one integral or sum", together, (*needed, *more), forms)
+    facts_in = with_facts(left, right, facts, free)
+    while True:
+        with collecting() as more:
+            form = next(facts_in, None)
+        if form is None:
+            return
+        yield Way("with the facts put in", form, (*needed, *more), forms)
 
 
 def _is_open(expr: sp.Basic) -> bool:
@@ -93,6 +152,20 @@ def attempt(rewrite: Callable[[sp.Expr], sp.Expr], expr: sp.Expr) -> sp.Expr | N
         return rewrite(expr)
     except Exception:
         return None
+
+
+COUNTING = (sp.binomial, sp.factorial, sp.gamma, sp.loggamma, sp.beta, sp.RisingFactorial, sp.FallingFactorial, sp.factorial2,
+            sp.catalan, sp.harmonic, sp.digamma, sp.polygamma)
+
+
+def held_apart(d: sp.Expr) -> tuple[sp.Expr, dict]:
+    """The expression with a name for each factorial and the like whose arguments may be negative, and what the names mean.
+
+    SymPy's rules for them, such as mirroring a binomial coefficient, hold for arguments that are not negative.
+    """
+    unsafe = {e for e in d.atoms(*COUNTING) if not all(a.is_nonnegative for a in e.args)}
+    names = {e: sp.Dummy(real=e.is_real) for e in sorted(unsafe, key=str)}
+    return d.xreplace(names), {name: e for e, name in names.items()}
 
 
 def expand_factored_logs(d: sp.Expr) -> sp.Expr:
@@ -110,60 +183,18 @@ def _with_plain_exponents(d: sp.Expr) -> sp.Expr:
 
 CASES = (sp.Abs, sp.Max, sp.Min, sp.sign, sp.Heaviside, sp.Piecewise)
 CHEAP: Rewritings = {
-    "algebra": sp.expand,
-    "logarithms": lambda d: sp.Add(*terms_of(d)),
-    "a common denominator": lambda d: sp.cancel(sp.together(sp.Add(*terms_of(d)))) if not d.has(AppliedUndef) else d,
-    "exponents": _with_plain_exponents,
+    "multiplied out": sp.expand,
+    "logarithms split": lambda d: sp.Add(*terms_of(d)),
+    "over a common denominator": lambda d: sp.cancel(sp.together(sp.Add(*terms_of(d)))) if not d.has(AppliedUndef) else d,
+    "exponents multiplied out": _with_plain_exponents,
 }
 COSTLY: Rewritings = {
-    "logarithms of factors": lambda d: simplify(sp.expand(expand_factored_logs(d))),
-    "simplification": lambda d: simplify(d),
-    "simplification of the logarithms": lambda d: simplify(sp.expand_log(sp.expand(d))),
-    "exponentials": lambda d: simplify(sp.expand(d.rewrite(sp.exp), power_base=True)),
-    "logarithms of factored exponentials": lambda d: simplify(expand_factored_logs(d.rewrite(sp.exp))),
-    "cases": lambda d: simplify(sp.piecewise_fold(d.rewrite(sp.Piecewise))) if d.has(*CASES) else d,
-    "error functions": lambda d: simplify(d.rewrite(sp.erf)) if d.has(sp.erfc) else d,
-    "a common root": lambda d: sp.radsimp(simplify(sp.powdenest(sp.expand(d)))),
+    "logarithms of factors split": lambda d: simplify(sp.expand(expand_factored_logs(d))),
+    "simplified": lambda d: simplify(d),
+    "logarithms split and simplified": lambda d: simplify(sp.expand_log(sp.expand(d))),
+    "written with exponentials": lambda d: simplify(sp.expand(d.rewrite(sp.exp), power_base=True)),
+    "logarithms of factored exponentials split": lambda d: simplify(expand_factored_logs(d.rewrite(sp.exp))),
+    "case by case": lambda d: simplify(sp.piecewise_fold(d.rewrite(sp.Piecewise))) if d.has(*CASES) else d,
+    "written with error functions": lambda d: simplify(d.rewrite(sp.erf)) if d.has(sp.erfc) else d,
+    "over a common root": lambda d: sp.radsimp(simplify(sp.powdenest(sp.expand(d)))),
 }
-
-
-def same_range_together(d: sp.Expr) -> sp.Expr:
-    """c₁∫f + c₂∫g over one range as one integral, which is zero if its integrand is; sums likewise."""
-    collected: dict = {}
-    rest = sp.S.Zero
-    for term in terms_of(d):
-        parts = [f for f in sp.Mul.make_args(term) if isinstance(f, sp.Integral | sp.Sum)]
-        if len(parts) == 1 and len(parts[0].limits) == 1 and len(parts[0].limits[0]) == 3:
-            part, = parts
-            v, low, high = part.limits[0]
-            u = bound_variable(low, high, 99, integer=isinstance(part, sp.Sum))
-            collected.setdefault((part.func, u, low, high), []).append((term / part) * part.function.subs(v, u))
-        else:
-            rest += term
-    for (func, *limit), integrands in collected.items():
-        f = sp.Add(*terms_of(sp.Add(*integrands)))
-        several = len(integrands) > 1
-        is_zero = f == 0 or several and any(form == 0 for r in (CHEAP, COSTLY) for _, form in _each(r, f))
-        rest += 0 if is_zero else func(f, tuple(limit))
-    return rest
-
-
-def with_facts(d: sp.Expr, facts: list) -> Iterator[sp.Expr]:
-    """Put known facts in: lhs → rhs as a whole, and a linear fact solved for each of its symbols."""
-    if not facts:
-        return
-    closed = [(closed_form(fact.lhs), closed_form(fact.rhs)) for fact in facts]
-    form = sp.expand(sp.Add(*terms_of(d)))
-    for lhs, rhs in closed:
-        form = form.subs(lhs, rhs)
-    yield closed_form(form)
-    solved = form
-    for lhs, rhs in closed:
-        for symbol in sorted(lhs.free_symbols | lhs.atoms(sp.Indexed, AppliedUndef), key=str):
-            if lhs.is_polynomial(symbol) and sp.degree(lhs - rhs, symbol) == 1 and not lhs.has(sp.Integral) \
-                    and sp.expand(lhs - rhs).coeff(symbol).is_nonzero:
-                solution = sp.solve(lhs - rhs, symbol)[0]
-                yield form.subs(symbol, solution)
-                solved = solved.subs(symbol, solution)
-                break
-    yield solved

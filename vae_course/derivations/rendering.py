@@ -39,8 +39,10 @@ def _escape(words: str) -> str:
     return words.replace("^", "ˆ").replace("~", " ")
 
 
-def to_latex(title: str, given: list[str], lines: list) -> str:
+def to_latex(title: str, given, where, lines: list) -> str:
     """lines: (relation or None, expression, reason), the first without a relation."""
+    given = [sp.latex(fact) for fact in (*given, *where)]
+    lines = [(l.relation, l.expression, l.because) for l in lines]
     body = []
     if title:
         body.append(rf"&\rlap{{\textbf{{{_escape(title)}}}}}")
@@ -57,10 +59,24 @@ def to_latex(title: str, given: list[str], lines: list) -> str:
     return "$$\\begin{aligned}\n" + " \\\\[4pt]\n".join(body) + "\n\\end{aligned}$$"
 
 
-def to_text(title: str, given: list[str], lines: list) -> str:
+def to_text(title: str, given, where, lines: list) -> str:
     """The same for a terminal: one line for each step."""
+    given = [str(fact) for fact in (*given, *where)]
+    lines = [(l.relation, l.expression, l.because) for l in lines]
     body = [title] if title else []
     body += [f"given: {fact}" for fact in given]
     for relation, expr, reason in lines:
         body.append(f"  {RELATIONS[relation][1]} {expr}   ✓ {reason}" if relation else f"    {expr}")
     return "\n".join(body)
+
+
+def verdict_to_latex(verdict) -> str:
+    return "$$" + sp.latex(verdict.line.shown) + "$$"
+
+
+def explanation_to_text(number, before, line) -> str:
+    return f"Step {number}: {line.proof.how}."
+
+
+def explanation_to_latex(number, before, line) -> str:
+    return rf"$$\text{{Step {number}: {line.proof.how}.}}$$"

@@ -1,0 +1,124 @@
+"""The judgement of one line: prove first, then look for numbers against it; neither a failed proof nor agreement is a mark."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import mpmath as mp
+import sympy as sp
+from sympy.core.function import AppliedUndef, UndefinedFunction
+
+from vae_course.derivations.clock import TimeIsUp, time_limit
+from vae_course.derivations.closed_forms import divergence
+from vae_course.derivations.conditions import Condition, NotApplicable, collecting, in_words, known, need
+from vae_course.derivations.counterexamples import Search, search
+from vae_course.derivations.definedness import need_same_domain
+from vae_course.derivations.gaussians import written_out
+from vae_course.derivations.inequalities import prove_nonnegative
+from vae_course.derivations.lines import shape_of
+from vae_course.derivations.proofs import Unproved, prove_equal
+from vae_course.derivations.verdicts import Line, Proof, Verdict
+
+SIGNS = {"==": "≠", "<=": ">", ">=": "<"}
+
+
+@dataclass
+class Trial:
+    """What became of the search for a proof."""
+
+    proof: Proof | None = None
+    assumed: tuple[Condition, ...] = ()
+    left_over: sp.Basic | None = None
+    why_not: str = ""
+
+
+def judge(before: Line, line: Line, where: tuple, given: tuple, seconds: float) -> Verdict:
+    """Whether `line` follows from `before`; half of the time is for the proof, half for the counterexample."""
+    say = partial(Verdict, before=before)
+    if shape_of(before.expression) != shape_of(line.expression):
+        words = f"Refused: “{line.because}”. The line before has the shape {shape_of(before.expression)}, the new one " \
+                f"{shape_of(line.expression)}."
+        return say("refuted", line, message=words, left_value=before.expression, right_value=line.expression)
+    if line.relation != "==" and shape_of(before.expression) != ():
+        raise TypeError("a bound is between numbers, and these lines are matrices")
+    trial = _limited(seconds / 2, partial(_try_to_prove, before, line, where, given, seconds / 2), Trial(
+        why_not=f"No proof was found within {seconds:g} s."))
+    assumed = tuple(c for c in trial.assumed if isinstance(c, sp.Basic))
+    left, right, *facts = map(written_out, (before.expression, line.expression, *given))
+    looked = partial(search, left, right, line.relation, (*where, *assumed), tuple(facts), n_points=6 if trial.proof else 16)
+    met = _limited(seconds / (8 if trial.proof else 2), looked, Search())
+    if trial.proof and met.found:
+        return say("undecided", line, message=_conflict(line, met), hint="Write the step in smaller parts.")
+    if trial.proof and (met.n_compared or not trial.assumed or before.expression.has(AppliedUndef, sp.Integral)):
+        marked = replace(line, proof=trial.proof, assumed=trial.assumed)
+        words = f"Proved: “{line.because}”." if not trial.assumed else \
+            f"Proved {in_words(trial.assumed)}: “{line.because}”."
+        return say("conditional" if trial.assumed else "proved", marked, message=words)
+    if met.found:
+        return say("refuted", line, message=_refusal(line, met), counterexample=met.found.point, left_value=met.found.left,
+                   right_value=met.found.right)
+    hint = _what_to_try(met)
+    return say("undecided", line, message=_doubt(line, trial, met, hint), left_over=trial.left_over, hint=hint)
+
+
+def _limited(seconds: float, work: Callable, otherwise):
+    """What the work gives within the time, else `otherwise`; numbers keep their precision."""
+    precision = mp.mp.prec
+    try:
+        with time_limit(seconds):
+            return work()
+    except (TimeIsUp, Exception):  # SymPy and mpmath end with errors of many kinds: nothing was found
+        return otherwise
+    finally:
+        mp.mp.prec = precision  # work that was stopped may not have put it back
+
+
+def _try_to_prove(before: Line, line: Line, where: tuple, given: tuple, seconds: float) -> Trial:
+    left, right, *facts = map(written_out, (before.expression, line.expression, *given))
+    trial = Trial()
+    try:
+        for expr in (left, right):
+            if (words := divergence(expr)) is not None and sp.oo not in (left, right) and -sp.oo not in (left, right):
+                return Trial(why_not=f"{words}: it has no value.")
+        with known(where), collecting() as needed:
+            need_same_domain(before.shown, line.shown, where)
+            if line.relation == "==":
+                trial.proof = prove_equal(left, right, where, tuple(facts))
+            else:
+                difference = right - left if line.relation == "<=" else left - right
+                trial.proof = Proof(prove_nonnegative(difference, where, tuple(facts)))
+        trial.assumed = tuple(needed)
+    except Unproved as error:
+        trial.left_over = error.args[0]
+        wanted = "zero" if line.relation == "==" else "something never negative"
+        trial.why_not = f"No rewriting turned the difference into {wanted}."
+    except NotApplicable as error:
+        trial.why_not = f"The step would need what cannot be: {error}."
+    except Exception as error:  # SymPy gave up with an error of its own
+        trial.why_not = f"SymPy ended with {type(error).__name__}: {error}."
+    return trial
+
+
+def _refusal(line: Line, met: Search) -> str:
+    where = ", ".join(f"{s} = {v}" if not isinstance(s, UndefinedFunction) else f"{s}: {v}" for s, v in met.found.point.items())
+    return (f"Refused: “{line.because}”. " + (f"At {where}" if where else "There are no symbols:")
+            + f" the line before is {met.found.left} {SIGNS[line.relation]} {met.found.right}, the value of the new line.")
+
+
+def _conflict(line: Line, met: Search) -> str:
+    return (f"Not decided: “{line.because}”. A rewriting proves this step, and numbers speak against it ("
+            + _refusal(line, met).split("”. ", 1)[1] + ") One of the two is wrong, so nothing is marked.")
+
+
+def _doubt(line: Line, trial: Trial, met: Search, hint: str) -> str:
+    message = f"Not decided: “{line.because}”. {trial.why_not or 'Nothing was found at which both lines have a value.'}"
+    if trial.left_over is not None:
+        message += f" Left over: {trial.left_over}."
+    return f"{message} Numbers agreed at {met.n_compared} points, which proves nothing. {hint}"
+
+
+def _what_to_try(met: Search) -> str:
+    if met.n_complex:
+        return ("At other points a side was not a real number: say where the symbols lie, by their assumptions or by "
+                "`where=[0 < p, p < 1]`. Try a smaller step.")
+    return "Try a smaller step."
