@@ -58,7 +58,7 @@ def search(left: sp.Basic, right: sp.Basic, relation: str, conditions: tuple = (
 
 def points(left: sp.Basic, right: sp.Basic, conditions: tuple, given: tuple, far: bool) -> Iterator[dict]:
     """Different simple values for all free symbols and unknown functions; only such that meet conditions and facts."""
-    shapes = inside(conditions)
+    shapes = inside(conditions).shapes
     unknowns, functions = _unknowns(sp.Tuple(left, right, *given, *shapes.values()))
     unknowns = [s for s in unknowns if s not in shapes]
     helpers = set().union(*(shape.free_symbols for shape in shapes.values())) if shapes else set()

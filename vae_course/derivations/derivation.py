@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from vae_course.derivations import rendering, text
-from vae_course.derivations.domain import contradiction
+from vae_course.derivations.consistency import contradiction
 from vae_course.derivations.judging import judge
 from vae_course.derivations.lines import check_names, to_line
 from vae_course.derivations.verdicts import Line, StepRefuted, StepUndecided, Verdict
