@@ -11,13 +11,14 @@ import sympy as sp
 from sympy.core.function import AppliedUndef, UndefinedFunction
 from sympy.core.parameters import distribute
 
-from vae_course.derivations import text
+from vae_course.derivations import printing, text
 from vae_course.derivations.conditions import in_words
 from vae_course.derivations.derivation import Derivation
 from vae_course.derivations.gaussians import written_out
 from vae_course.derivations.verdicts import StepRefuted, StepUndecided, Verdict
 
 SIGNS = {"==": ("=", "≠"), "<=": ("≤", ">"), ">=": ("≥", "<")}
+LATEX_SIGNS = {"==": "=", "<=": r"\le", ">=": r"\ge"}
 QUICK = 1.0  # CPU seconds for what a hint needs; a judgement has the derivation's own limit
 
 
@@ -308,7 +309,7 @@ def _written_alike(one: sp.Basic, other: sp.Basic) -> bool:
 
 
 def _short(line: sp.Basic) -> str:
-    return str(line)
+    return printing.to_text(line)
 
 
 def _number(value) -> str:
@@ -316,3 +317,31 @@ def _number(value) -> str:
         return f"{float(value):.5g}"
     except (TypeError, ValueError):
         return str(value)
+
+
+# ---------------------------------------------------------------- how a task is shown
+
+def task_to_latex(task: Task) -> str:
+    """Start, goal and facts, one below the other."""
+    relation = LATEX_SIGNS[task.relation]
+    facts = [rf"\text{{given: }} & {_latex(task, left)} = {_latex(task, right)}" for left, right in task.given]
+    return _aligned([*facts, rf"\text{{start: }} & {_latex(task, task.lines[0][0])}",
+                     rf"\text{{goal: }} {relation}\; & {_latex(task, task.lines[-1][0])}"])
+
+
+def posted_to_latex(derivations: Sequence[Posted]) -> str:
+    """The derivations without marks, their lines numbered."""
+    rows = []
+    for k, one in enumerate(derivations, 1):
+        rows.append(rf"& \textbf{{Derivation {k}}}")
+        for number, line in enumerate(one.lines, 1):
+            rows.append(rf"({number})\quad {'=' if number > 1 else ''}\; & {_latex(one.task, line)}")
+    return _aligned(rows)
+
+
+def _latex(task: Task, line: str) -> str:
+    return rf"\displaystyle {printing.to_latex(task.line(line))}"
+
+
+def _aligned(rows: list[str]) -> str:
+    return "$$\\begin{aligned}\n" + " \\\\[4pt]\n".join(rows) + "\n\\end{aligned}$$"
