@@ -139,21 +139,21 @@ _TWO_GAUSSIANS = Posted([
     "log(tau/sigma) + (sigma**2 + (mu - m)**2)/(2*tau**2)",
     "((mu - m)**2 + sigma**2)/(2*tau**2) - log(sigma/tau)",
 ], 3, "log(tau/sigma) + (sigma**2 + (mu - m)**2)/(2*tau**2) - 1/2", real("z mu m") | positive("sigma tau"), {
-    "this is the posted line again.": "log(tau/sigma) + (sigma**2 + (mu - m)**2)/(2*tau**2)",
-    "the ½ has the wrong sign.": "log(tau/sigma) + (sigma**2 + (mu - m)**2)/(2*tau**2) + 1/2",
-    "the 1 stands in a bracket that is halved.": "log(tau/sigma) + (sigma**2 + (mu - m)**2)/(2*tau**2) - 1",
-    "the ½ is right now, and the logarithm is turned upside down.":
+    "This is the posted line again.": "log(tau/sigma) + (sigma**2 + (mu - m)**2)/(2*tau**2)",
+    "The ½ has the wrong sign.": "log(tau/sigma) + (sigma**2 + (mu - m)**2)/(2*tau**2) + 1/2",
+    "The 1 stands in a bracket that is halved.": "log(tau/sigma) + (sigma**2 + (mu - m)**2)/(2*tau**2) - 1",
+    "The ½ is right now, and the logarithm is turned upside down.":
         "log(sigma/tau) + (sigma**2 + (mu - m)**2)/(2*tau**2) - 1/2",
-    "log √(τ²/σ²) is log(τ/σ), without another ½.": "log(tau/sigma)/2 + (sigma**2 + (mu - m)**2)/(2*tau**2) - 1/2",
+    "The logarithm of √(τ²/σ²) is log(τ/σ), without another ½.": "log(tau/sigma)/2 + (sigma**2 + (mu - m)**2)/(2*tau**2) - 1/2",
 })
 _UNIT_GAUSSIAN = Posted([
     "-(2*log(sigma) - sigma**2 - mu**2 + 1)/2",
     "-(log(sigma) - sigma - mu**2 + 1)/2",
     "(mu**2 + sigma - 1 - log(sigma))/2",
 ], 2, "-(log(sigma**2) - sigma**2 - mu**2 + 1)/2", real("mu") | positive("sigma"), {
-    "this is the posted line again.": "-(log(sigma) - sigma - mu**2 + 1)/2",
-    "the logarithm is mended, and σ still stands for σ².": "-(log(sigma**2) - sigma - mu**2 + 1)/2",
-    "the square is back, and log σ still stands for 2 log σ = log σ².": "-(log(sigma) - sigma**2 - mu**2 + 1)/2",
+    "This is the posted line again.": "-(log(sigma) - sigma - mu**2 + 1)/2",
+    "The logarithm is mended, and σ still stands for σ².": "-(log(sigma**2) - sigma - mu**2 + 1)/2",
+    "The square is back, and log σ still stands for 2 log σ = log σ².": "-(log(sigma) - sigma**2 - mu**2 + 1)/2",
 })
 check_mended_lines = WrongLine(
     "mended_lines() → (number, \"line\"), (number, \"line\"): the wrong line of each derivation, and the right one (notebook 03).",

@@ -121,7 +121,7 @@ class WrongLine(ProofCheck):
             try:
                 judge_mended(posted, pair)
             except Refused as hint:
-                raise Refused(f"Derivation {k}: {hint}") from None
+                raise Refused(f"Derivation {k}. {hint}") from None
 
     def wrong_answers(self) -> list[tuple[str, Callable]]:
         found = []
@@ -129,7 +129,7 @@ class WrongLine(ProofCheck):
             for hint, line in one.mistakes.items():
                 pairs = self.right()
                 pairs[k] = (one.wrong, line)
-                found.append((f"Derivation {k + 1}: {hint} {{seen}}", lambda pairs=pairs: pairs))
+                found.append((f"Derivation {k + 1}. {hint} {{seen}}", lambda pairs=pairs: pairs))
         return found
 
     def _repr_latex_(self) -> str:

@@ -15,7 +15,7 @@ from vae_course.derivations import printing, text
 from vae_course.derivations.conditions import in_words
 from vae_course.derivations.derivation import Derivation
 from vae_course.derivations.gaussians import written_out
-from vae_course.derivations.verdicts import StepRefuted, StepUndecided, Verdict
+from vae_course.derivations.verdicts import Line, StepRefuted, StepUndecided, Verdict
 
 SIGNS = {"==": ("=", "≠"), "<=": ("≤", ">"), ">=": ("≥", "<")}
 LATEX_SIGNS = {"==": "=", "<=": r"\le", ">=": r"\ge"}
@@ -113,14 +113,12 @@ class Posted:
 
 # ---------------------------------------------------------------- the three judgements
 
-def judge_chain(task: Task, answer: object, least: int) -> int:
+def judge_chain(task: Task, answer: Derivation | object, least: int) -> int:
     """The number of steps of a derivation from the start to the goal that change something. Raises Refused."""
-    _refuse_other_things(answer)
-    assert isinstance(answer, Derivation)
-    _refuse_names(task, *(line.expression for line in answer.lines), *answer.given, *answer.where)
+    first, *rest = lines = _lines_of(answer)
+    _refuse_names(task, *(line.shown for line in lines), *answer.given, *answer.where)
     _refuse_facts(task, answer)
     d = task.derivation()
-    first, *rest = answer.lines
     if not same(first.shown, d.result):
         turned = same(first.shown, task.goal)
         raise Refused("Your derivation starts at the goal: go the other way, from the start to the goal." if turned else
@@ -163,29 +161,31 @@ def judge_mended(posted: Posted, answer: object) -> None:
     """The wrong line's number, and what should stand there. Raises Refused."""
     number, mended = answer if isinstance(answer, list | tuple) and len(answer) == 2 else (None, None)
     if not isinstance(number, int) or isinstance(number, bool) or isinstance(mended, list | tuple) or mended is None:
-        raise Refused("return a pair, the number of the wrong line and the line that should stand there.")
+        raise Refused("Return a pair, the number of the wrong line and the line that should stand there.")
     if not 2 <= number <= len(posted.lines):
-        raise Refused(f"the number is from 2 to {len(posted.lines)}; line 1 is what the derivation is about.")
+        raise Refused(f"The number is from 2 to {len(posted.lines)}; line 1 is what the derivation is about.")
     if number != posted.wrong:
-        raise Refused(f"line {number} follows from line {number - 1}: the prover proves this step. "
+        raise Refused(f"Line {number} follows from line {number - 1}: the prover proves this step. "
                       + ("The mistake was made before it." if number > posted.wrong else "The mistake comes after it."))
     task, above = posted.task, posted.wrong - 1
     d = task.derivation(above - 1)
-    shown = _read(task, d, mended, "your line")
+    shown = _read(task, d, mended, "Your line")
     for k, line in enumerate(posted.lines[:above], 1):
         if _written_alike(shown, task.line(line)):
-            raise Refused(f"your line is line {k} again: write what should follow from line {above}.")
-    follow(task, d, shown, "==", f"your line, after line {above},")
+            raise Refused(f"Your line is line {k} again: write what should follow from line {above}.")
+    follow(task, d, shown, "==", f"Your line, after line {above},")
 
 
-def _refuse_other_things(answer: object) -> None:
+def _lines_of(answer: object) -> tuple[Line, ...]:
     if answer is None:
         raise Refused("Nothing was returned: is the `return` missing?")
     if not isinstance(answer, Derivation):
         raise Refused(f"Return the derivation with its steps, not a {type(answer).__name__}.")
-    for line in answer.lines:
-        if not isinstance(getattr(line, "shown", None), sp.Basic):
+    lines = tuple(answer.lines)
+    for k, line in enumerate(lines):
+        if not isinstance(line, Line) or (k > 0) != (line.relation in SIGNS):
             raise Refused("The lines of your derivation were changed by hand: add lines with `step`.")
+    return lines
 
 
 def _refuse_names(task: Task, *exprs: sp.Basic) -> None:
@@ -262,14 +262,14 @@ def _words_on(task: Task, verdict: Verdict) -> str:
     """Why a line was not accepted, as the end of a sentence."""
     relation = verdict.line.relation or "=="
     if verdict.outcome == "refuted" and verdict.counterexample:
-        at = ", ".join(f"{name} = {value}" if isinstance(name, sp.Expr) else f"{name}: {value}"
-                       for name, value in verdict.counterexample.items())
-        return (f"does not hold: at {at} the line before it is {_number(verdict.left_value)} {SIGNS[relation][1]} "
-                f"{_number(verdict.right_value)}.")
+        at = ", ".join(_value_in_words(name, value) for name, value in verdict.counterexample.items())
+        left, right = _two_numbers(verdict.left_value, verdict.right_value)
+        return f"does not hold: at {at} the line before it is {left} {SIGNS[relation][1]} {right}."
     if verdict.outcome == "refuted":
         return f"does not hold: {verdict.message}"
     idea = _next_idea(task, verdict)
-    return f"is true, but too large a step: try first “{idea}”." if idea else f"is not decided. {verdict.message}"
+    return f"is true, but too large a step: try first “{idea}”." if idea else \
+        f"is neither proved nor refuted. {verdict.message.partition('”. ')[2]}"
 
 
 def _next_idea(task: Task, verdict: Verdict) -> str:
@@ -312,11 +312,23 @@ def _short(line: sp.Basic) -> str:
     return printing.to_text(line)
 
 
-def _number(value) -> str:
+def _value_in_words(name, value) -> str:
+    if isinstance(value, sp.Lambda):    # what an unknown function was taken to be
+        u = sp.symbols(f"u:{len(value.variables)}") if len(value.variables) > 1 else [sp.Symbol("u")]
+        return f"{name}({', '.join(map(str, u))}) = {_short(value(*u))}"
+    return f"{name} = {value}"
+
+
+def _two_numbers(left, right) -> tuple[str, str]:
+    """Both with as many digits as show that they differ."""
     try:
-        return f"{float(value):.5g}"
+        for digits in (5, 9, 15):
+            shown = f"{float(left):.{digits}g}", f"{float(right):.{digits}g}"
+            if shown[0] != shown[1]:
+                break
+        return shown
     except (TypeError, ValueError):
-        return str(value)
+        return str(left), str(right)
 
 
 # ---------------------------------------------------------------- how a task is shown
