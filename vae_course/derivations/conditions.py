@@ -11,6 +11,7 @@ import sympy as sp
 from sympy.core.relational import Relational
 
 INTERCHANGE = "the integral and the derivative may be exchanged"
+TOGETHER = "what is given can hold together"
 Condition = sp.Basic | str  # a relation between expressions, or a sentence
 
 _needed: ContextVar[tuple[list, ...]] = ContextVar("needed", default=())

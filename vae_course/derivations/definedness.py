@@ -1,10 +1,12 @@
 """Where a line has a value: an equality claims that wherever one side is defined, both are."""
 
 import sympy as sp
+from sympy.core.relational import Relational
 
-from vae_course.derivations.conditions import factors_of, known, need
+from vae_course.derivations.conditions import factors_of, known, need, parts_of, tidy
 from vae_course.derivations.domain import inside, put_inside, put_outside
 from vae_course.derivations.gaussians import NormalDensity
+from vae_course.derivations.written import evaluated
 
 # Functions that have no value at some real numbers, and the condition under which they have one.
 POLES = {
@@ -28,10 +30,11 @@ def need_same_domain(before: sp.Basic, after: sp.Basic, where: tuple) -> None:
     """Say (`need`) under which conditions both lines are defined, where they do not have the same ones."""
     one, other = asked_by(before), asked_by(after)
     domain = inside(where)
-    with known(put_inside(domain, c) for c in where):
+    with known((*where, *domain.known)):
         for condition in sorted(one ^ other, key=str):
-            if not isinstance(moved := put_inside(domain, condition), sp.logic.boolalg.BooleanTrue):
-                need(put_outside(domain, moved))
+            for part in parts_of(tidy(put_inside(domain, condition))):
+                if isinstance(part, Relational):  # and not true by the signs of the symbols
+                    need(put_outside(domain, part))
 
 
 def asked_by(line: sp.Basic) -> set[sp.Basic]:
@@ -47,18 +50,18 @@ def asked_by(line: sp.Basic) -> set[sp.Basic]:
 
 def _asked_by_part(part: sp.Basic) -> list[sp.Basic]:
     if isinstance(part, sp.Pow):
-        base = part.base.args[0] if isinstance(part.base, sp.UnevaluatedExpr) else part.base
-        if part.exp.is_nonnegative or base.is_zero is False or base.is_number:
+        base, exponent = evaluated(part.base), evaluated(part.exp)
+        if exponent.is_nonnegative or base.is_zero is False or base.is_number:
             return []
         return [_not_zero(f) for f in factors_of(base) if f.free_symbols and f.is_zero is not False]
     if isinstance(part, NormalDensity):
-        return [_not_zero(f) for f in factors_of(part.args[2]) if f.free_symbols]
+        return [_not_zero(f) for f in factors_of(evaluated(part.args[2])) if f.free_symbols]
     if isinstance(part, sp.MatPow) and part.exp.is_negative:
         return [_not_zero(sp.det(part.base.as_explicit()))]
     rule = POLES.get(part.func)
     if rule is None:
         return []
-    condition = rule(part.args[0])
+    condition = rule(evaluated(part.args[0]))
     if isinstance(condition, sp.Ne):
         return [_not_zero(f) for f in factors_of(condition.lhs - condition.rhs) if f.free_symbols]
     return [condition] if condition not in (sp.true, sp.false) else []

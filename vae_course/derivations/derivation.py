@@ -51,7 +51,7 @@ class Derivation:
 
     def __init__(self, start: sp.Basic | str, title: str = "", *, where: Iterable = (), given: Iterable = (),
                  symbols: Iterable = (), seconds: float = 8.0):
-        self.title, self.given, self.seconds = str(title), tuple(given), seconds
+        self.title, self.given, self.seconds = str(title), tuple(sp.sympify(fact) for fact in given if fact not in (True, sp.true)), seconds
         self.where = tuple(condition for condition in where if condition is not True and condition != sp.true)
         _refuse_conditions(self.where, self.given, seconds)
         self.known = text.names_in(*symbols, *self.where, *self.given)
@@ -141,7 +141,7 @@ def _refuse_conditions(where: tuple, given: tuple, seconds: float) -> None:
         if not all(isinstance(part, INEQUALITIES) for part in parts):
             raise TypeError(f"where must hold inequalities between SymPy expressions, such as 0 < p or sp.Ne(a, 0), got {condition!r}")
     for fact in given:
-        if not isinstance(fact, sp.Eq):
+        if fact is not False and not isinstance(fact, sp.Eq | sp.logic.boolalg.BooleanFalse):
             raise TypeError(f"given must hold equalities sp.Eq(left, right), got {fact!r}")
     if not 0 < seconds <= 3600:
         raise ValueError(f"seconds must be positive and at most 3600, got {seconds}")

@@ -10,7 +10,8 @@ from sympy.core.function import AppliedUndef, UndefinedFunction
 
 from vae_course.derivations.clock import TimeIsUp, time_limit
 from vae_course.derivations.closed_forms import divergence
-from vae_course.derivations.conditions import Condition, NotApplicable, collecting, in_words, known, need
+from vae_course.derivations.conditions import TOGETHER, Condition, NotApplicable, collecting, in_words, known, need
+from vae_course.derivations.consistency import satisfiable
 from vae_course.derivations.counterexamples import Search, search
 from vae_course.derivations.definedness import need_same_domain
 from vae_course.derivations.gaussians import written_out
@@ -43,17 +44,19 @@ def judge(before: Line, line: Line, where: tuple, given: tuple, seconds: float) 
         raise TypeError("a bound is between numbers, and these lines are matrices")
     trial = _limited(seconds / 2, partial(_try_to_prove, before, line, where, given, seconds / 2), Trial(
         why_not=f"No proof was found within {seconds:g} s."))
-    assumed = tuple(c for c in trial.assumed if isinstance(c, sp.Basic))
+    relations = tuple(c for c in trial.assumed if isinstance(c, sp.Basic))
     left, right, *facts = map(written_out, (before.expression, line.expression, *given))
-    looked = partial(search, left, right, line.relation, (*where, *assumed), tuple(facts), n_points=6 if trial.proof else 16)
+    looked = partial(search, left, right, line.relation, (*where, *relations), tuple(facts), n_points=6 if trial.proof else 16)
     met = _limited(seconds / (8 if trial.proof else 2), looked, Search())
     if trial.proof and met.found:
         return say("undecided", line, message=_conflict(line, met), hint="Write the step in smaller parts.")
     if trial.proof and (met.n_compared or not trial.assumed or before.expression.has(AppliedUndef, sp.Integral)):
-        marked = replace(line, proof=trial.proof, assumed=trial.assumed)
-        words = f"Proved: “{line.because}”." if not trial.assumed else \
-            f"Proved {in_words(trial.assumed)}: “{line.because}”."
-        return say("conditional" if trial.assumed else "proved", marked, message=words)
+        assumed = trial.assumed
+        if (where or given) and not met.n_compared and not satisfiable(where, given):
+            assumed += (TOGETHER,)
+        marked = replace(line, proof=trial.proof, assumed=assumed)
+        return say("conditional" if assumed else "proved", marked,
+                   message=f"Proved{' ' * bool(assumed)}{in_words(assumed)}: “{line.because}”.")
     if met.found:
         return say("refuted", line, message=_refusal(line, met), counterexample=met.found.point, left_value=met.found.left,
                    right_value=met.found.right)

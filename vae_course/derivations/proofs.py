@@ -13,7 +13,7 @@ from sympy.core.function import AppliedUndef
 
 from vae_course.derivations.closed_forms import closed_form, same_range_together, terms_of
 from vae_course.derivations.conditions import collecting, known, need
-from vae_course.derivations.domain import inside, put_inside, put_outside
+from vae_course.derivations.domain import Inside, cases, put_inside, put_outside
 from vae_course.derivations.facts import with_facts
 from vae_course.derivations.verdicts import Proof
 
@@ -44,12 +44,18 @@ def prove_equal(left: sp.Basic, right: sp.Basic, conditions: tuple = (), given: 
     if isinstance(left, sp.MatrixBase):
         proofs = [prove_equal(one, other, conditions, given) for one, other in zip(left, right)]
         return Proof("entry by entry: " + "; ".join(dict.fromkeys(proof.how for proof in proofs)))
-    domain = inside(conditions)
+    proofs = [_prove_case(domain, left, right, conditions, given) for domain in cases(conditions)]
+    return Proof(" or ".join(dict.fromkeys(proof.how for proof in proofs)), proofs[0].forms)
+
+
+def _prove_case(domain: Inside, left: sp.Expr, right: sp.Expr, conditions: tuple, given: tuple) -> Proof:
+    """The proof where the symbols lie inside `domain`, with conditions and forms in the author's symbols."""
     free = set().union(*(e.free_symbols for e in (left, right, *conditions)))
     one, other, *facts = (put_inside(domain, e) for e in (left, right, *given))
+    free |= put_inside(domain, sp.Tuple(*sorted(free, key=str))).free_symbols
     try:
-        with known(put_inside(domain, c) for c in conditions), collecting() as needed:
-            proof = _prove(one, other, facts, free | put_inside(domain, sp.Tuple(*free)).free_symbols)
+        with known((*conditions, *domain.known)), collecting() as needed:
+            proof = _prove(one, other, facts, free)
     except Unproved as error:
         raise Unproved(put_outside(domain, error.args[0])) from None
     for condition in needed:
