@@ -19,7 +19,7 @@ from vae_course.derivations.verdicts import Line, StepRefuted, StepUndecided, Ve
 
 SIGNS = {"==": ("=", "≠"), "<=": ("≤", ">"), ">=": ("≥", "<")}
 LATEX_SIGNS = {"==": "=", "<=": r"\le", ">=": r"\ge"}
-QUICK = 1.0  # CPU seconds for what a hint needs; a judgement has the derivation's own limit
+SECONDS, QUICK = 4.0, 1.0  # CPU seconds for a line of an answer, and for what a hint needs
 
 
 class Refused(Exception):
@@ -73,7 +73,7 @@ class Task:
     def derivation(self, k: int = 0) -> Derivation:
         """A new derivation that stands at line k of the right way and knows the task's names and facts."""
         facts = [sp.Eq(*(text.evaluated(self.line(side)) for side in fact), evaluate=False) for fact in self.given]
-        d = Derivation(self.line(self.lines[k][0]), given=facts)
+        d = Derivation(self.line(self.lines[k][0]), given=facts, seconds=SECONDS)
         d.known.update(self.names)
         return d
 
@@ -119,7 +119,7 @@ def judge_chain(task: Task, answer: Derivation | object, least: int) -> int:
     _refuse_names(task, *(line.shown for line in lines), *answer.given, *answer.where)
     _refuse_facts(task, answer)
     d = task.derivation()
-    if not same(first.shown, d.result):
+    if not same(first.shown, d.lines[0].shown):
         turned = same(first.shown, task.goal)
         raise Refused("Your derivation starts at the goal: go the other way, from the start to the goal." if turned else
                       f"Your derivation starts at {_short(first.shown)}, and should start at {_short(d.lines[0].shown)}.")
@@ -128,10 +128,10 @@ def judge_chain(task: Task, answer: Derivation | object, least: int) -> int:
             raise Refused(f"Step {k} is a bound ({SIGNS[line.relation][0]}), and the goal is "
                           + ("an equality." if task.relation == "==" else "a bound the other way round."))
         follow(task, d, line.shown, line.relation, f"Step {k}", line.because)
-    if not same(d.result, task.goal):
+    if not same(d.lines[-1].shown, task.goal):
         raise Refused(f"Each of your steps holds, but the last line is {_short(d.lines[-1].shown)}. The goal is "
                       f"{_short(task.goal)}.")
-    steps = len({_plain(line.expression) for line in d.lines}) - 1
+    steps = len({_plain(line.shown) for line in d.lines}) - 1
     if steps < least:
         raise Refused(f"At least {least} steps are asked for, and yours are {steps}: a line that says the same as an earlier "
                       "one, in another order or with other brackets, does not count. Take one thought for each step.")
@@ -277,7 +277,7 @@ def _next_idea(task: Task, verdict: Verdict) -> str:
     if task.relation != "==" or verdict.line.relation != "==":
         return ""
     way = [task.derivation(k) for k in range(len(task.lines))]
-    reached = max((k for k, d in enumerate(way) if same(d.result, verdict.before.expression)), default=0)
+    reached = max((k for k, d in enumerate(way) if same(d.lines[0].shown, verdict.before.shown)), default=0)
     for d in way:
         d.seconds = QUICK
         if d.judge(verdict.line.shown):
