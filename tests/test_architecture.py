@@ -23,7 +23,7 @@ ARROWS = {
     "training.__main__": {"checkpoints", "conditional", "data", "evaluation", "models", "objectives", "runtime"},
     "checks": {"densities", "models", "objectives"},
     "linear_gaussian": {"densities"},
-    "widgets": {"latent", "plots"},
+    "widgets": {"derivations", "latent", "plots"},
 }
 ONLY_IN = {"ipywidgets": {"widgets"}, "sympy": {"derivations"}}       # library → the modules that may import it
 TORCH_FREE = {"downloads", "latent", "plots", "derivations", "widgets"}

@@ -11,12 +11,14 @@ PADS = {"pad", "style-pad"}  # kinds with a pad
 def try_everything(explorer: Explorer, without_effect: set[str] = frozenset()) -> None:
     """Move every control of the explorer by keyboard and by pointer, and back; the first frame returns each time."""
     start = explorer.frame()
+    if explorer.kind == "proof-pad":
+        wrong_line_and_clear(explorer)
     if explorer.kind in PADS and explorer.pad.element.is_visible():
         move_pad(explorer)
     for slider in explorer.sliders():
         by_keyboard(explorer, slider, slider.name not in without_effect)
         by_pointer(explorer, slider, slider.name not in without_effect)
-    for menu in explorer.menus():
+    for menu in explorer.menus() if explorer.kind != "proof-pad" else []:
         choose_and_return(explorer, menu)
     if explorer.kind == "posterior" and explorer.canvas.count():
         draw_and_clear(explorer)
@@ -167,4 +169,22 @@ def draw_and_clear(explorer: Explorer) -> None:
         explorer.page.keyboard.press(key)
     explorer.wait_for(lambda frame: frame.picture != drawn.picture and "your drawing" in frame.words, "the longer drawing")
     explorer.press_button("clear")
+    explorer.wait_for_return(first)
+
+
+# ---------------------------------------------------------------- proof pad
+
+def wrong_line_and_clear(explorer: Explorer) -> None:
+    """A line that no course proves, by keys: it is not added, and Escape clears it away."""
+    first, keys = explorer.frame(), explorer.page.keyboard
+    explorer.element.get_by_role("textbox", name=re.compile("^next line")).focus()
+    for key in ("Enter", "Escape"):
+        keys.press(key)
+        explorer.wait_for(lambda frame, key=key: (frame.words == first.words) == (key == "Escape") or not frame.words, "words")
+    keys.type("1234567/7654321")
+    keys.press("Tab")
+    keys.type("it is so")
+    keys.press("Enter")
+    explorer.wait_for(lambda frame: re.match("Refused|Not decided", frame.words), "a wrong line is not proved")
+    keys.press("Escape")
     explorer.wait_for_return(first)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 PICTURE = """async element => {
-    const image = element.querySelector('img.widget-image');
+    const image = element.querySelector('img.widget-image'), encoded = text => btoa(unescape(encodeURIComponent(text)));
+    if (!image) return encoded(Array.from(element.querySelectorAll('.vae-proof'), part => part.innerText).join());
     for (;;) {  // the address of a picture that has just been replaced is empty
         const address = image.src;
         try {
@@ -73,7 +74,7 @@ class Explorer:
 
     @property
     def kind(self) -> str:
-        """latent-sliders, figure, pad, axes, interpolation, posterior, style-pad or style-mix."""
+        """latent-sliders, figure, pad, axes, interpolation, posterior, style-pad, style-mix or proof-pad."""
         classes = self.element.get_attribute("class").split()
         return next(name for name in classes if name.startswith("vae-") and name != "vae-explorer").removeprefix("vae-")
 
@@ -82,7 +83,7 @@ class Explorer:
         return self.element.locator(STATE).inner_text()
 
     def picture(self) -> bytes:
-        """The bytes of the picture, as the browser has them."""
+        """The bytes of the picture, as the browser has them; of a proof, what is typeset."""
         return base64.b64decode(self.element.evaluate(PICTURE))
 
     def frame(self) -> Frame:

@@ -43,7 +43,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         if left > 0 or not begun.is_set():
             return max(left, SOONEST)
         raised.set()
-        _raise_in(me, TimeIsUp)
+        raise_in(me, TimeIsUp)
         return AGAIN
 
     def watch() -> None:
@@ -56,7 +56,10 @@ def time_limit(seconds: float) -> Iterator[None]:
     watcher = threading.Thread(target=watch, daemon=True)
     try:
         try:
-            watcher.start()
+            try:
+                watcher.start()
+            except RuntimeError:  # a Python inside a web page has no threads: there nothing is limited
+                over.set()
             begun.set()
             yield
         finally:
@@ -75,12 +78,13 @@ def _let_it_arrive(thread: int) -> None:
     Taking it back would be simpler; but CPython 3.11 then looks for it at every instruction for ever, and a debugger hangs.
     """
     try:
-        _raise_in(thread, TimeIsUp)
+        raise_in(thread, TimeIsUp)
         while True:
             time.sleep(0.001)
     except TimeIsUp:
         pass
 
 
-def _raise_in(thread: int, exception: type[BaseException]) -> None:
+def raise_in(thread: int, exception: type[BaseException]) -> None:
+    """Raise the exception in the thread of that number, between two of its Python instructions."""
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(exception))

@@ -43,6 +43,12 @@ def collecting() -> Iterator[list[Condition]]:
         _needed.reset(token)
 
 
+def is_known(condition: sp.Basic) -> bool:
+    """Whether the condition is true by the assumptions of its symbols, was given, or has been said already."""
+    said = {*_known.get(), *(c for needed in _needed.get() for c in needed)}
+    return all(part == sp.true or part in said for part in parts_of(tidy(condition)))
+
+
 def need(condition: Condition) -> None:
     """Say that what follows holds under the condition only. Raises NotApplicable if it is false."""
     for part in parts_of(condition):

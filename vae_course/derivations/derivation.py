@@ -1,6 +1,6 @@
 """A chain of lines, each judged before it is marked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import sympy as sp
@@ -8,7 +8,7 @@ import sympy as sp
 from vae_course.derivations import rendering, text
 from vae_course.derivations.consistency import contradiction
 from vae_course.derivations.judging import judge
-from vae_course.derivations.lines import check_names, to_line
+from vae_course.derivations.lines import check_names, read_as, to_line
 from vae_course.derivations.verdicts import Line, StepRefuted, StepUndecided, Verdict
 
 INEQUALITIES = (sp.StrictLessThan, sp.StrictGreaterThan, sp.LessThan, sp.GreaterThan, sp.Ne)
@@ -39,7 +39,8 @@ class Derivation:
         where: conditions on symbols that their assumptions cannot say, as a list: `[0 < p, p < 1, sp.Ne(a, 0)]`.
         given: facts that may be used, each a SymPy Eq, such as ∫q(z) dz = 1. They are shown above the lines. In a fact on an
             integral or a sum a symbol that is free in no line means all its values, as z in ∫r(x, z) dx = 1.
-        symbols: symbols and functions that a text may name besides those that stand in the arguments above.
+        symbols: symbols and functions that a text may name besides those that stand in the arguments above; or name → symbol
+            or function, where a text shall use another name than is printed.
         seconds: the most time that a step may compute; what else the machine does is not counted.
 
     Declare symbols with what is true of them, `sp.symbols("sigma", positive=True)`, `sp.symbols("mu", real=True)`: a proof
@@ -50,14 +51,15 @@ class Derivation:
     """
 
     def __init__(self, start: sp.Basic | str, title: str = "", *, where: Iterable = (), given: Iterable = (),
-                 symbols: Iterable = (), seconds: float = 8.0):
+                 symbols: Iterable | Mapping[str, object] = (), seconds: float = 8.0):
         self.title, self.given, self.seconds = str(title), tuple(sp.sympify(fact) for fact in given if fact not in (True, sp.true)), seconds
         self.where = tuple(condition for condition in where if condition is not True and condition != sp.true)
         _refuse_conditions(self.where, self.given, seconds)
-        self.known = text.names_in(*symbols, *self.where, *self.given)
+        self.known = dict(symbols) if isinstance(symbols, Mapping) else text.names_in(*symbols)
+        self.known |= text.names_in(*self.where, *self.given)
         shown, checked = to_line("start", start, self.known)
         self.known |= text.names_in(shown)
-        self.lines = [Line(None, checked, shown=shown)]
+        self.lines = [Line(None, checked, read_as(start), shown)]
         check_names(checked, *self.where, *self.given)
         if (words := contradiction(self.where, self.given)) is not None:
             raise ValueError(f"nothing satisfies where and given together: {words}")
@@ -111,6 +113,7 @@ class Derivation:
             raise ValueError(f'relation must be "==", "<=" or ">=", got {relation!r}')
         shown, checked = to_line("expression", expression, self.known)
         check_names(self.result, checked, *self.where, *self.given)
+        because = f"{because} ({floats.rstrip('.')})" if (floats := read_as(expression)) else because
         return judge(self.lines[-1], Line(relation, checked, because, shown), self.where, self.given, self.seconds)
 
     def explain(self, k: int) -> Explanation:

@@ -1,5 +1,6 @@
 """The judgement of one line: prove first, then look for numbers against it; neither a failed proof nor agreement is a mark."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +21,7 @@ from vae_course.derivations.lines import shape_of
 from vae_course.derivations.proofs import Unproved, prove_equal
 from vae_course.derivations.verdicts import Line, Proof, Verdict
 
+ONE_AT_A_TIME = threading.RLock()  # mpmath's precision belongs to the whole process; waiting is not counted as a step's time
 SIGNS = {"==": "≠", "<=": ">", ">=": "<"}
 
 
@@ -35,6 +37,11 @@ class Trial:
 
 def judge(before: Line, line: Line, where: tuple, given: tuple, seconds: float) -> Verdict:
     """Whether `line` follows from `before`; half of the time is for the proof, half for the counterexample."""
+    with ONE_AT_A_TIME:
+        return _judge(before, line, where, given, seconds)
+
+
+def _judge(before: Line, line: Line, where: tuple, given: tuple, seconds: float) -> Verdict:
     say = partial(Verdict, before=before)
     if shape_of(before.expression) != shape_of(line.expression):
         words = f"Refused: “{line.because}”. The line before has the shape {shape_of(before.expression)}, the new one " \

@@ -1,6 +1,7 @@
 """What may stand as a line: numbers and matrices that mean something, with every variable where it belongs."""
 
 from collections.abc import Mapping
+from fractions import Fraction
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -33,12 +34,31 @@ def to_line(name: str, line, known: Mapping[str, object]) -> tuple[sp.Basic, sp.
     elif not isinstance(shown, sp.Expr):
         hint = "; pass its right-hand side" if isinstance(shown, sp.core.relational.Relational) else ""
         raise TypeError(f"{name} must be a SymPy expression, got {line!r}{hint}")
+    shown = shown.xreplace({number: exact(number) for number in shown.atoms(sp.Float)})
     checked = text.evaluated(shown)
     for part in (shown, checked):
         _refuse_undefined(name, part)
     for part in shown.atoms(*BOUND) | checked.atoms(*BOUND):
         _refuse_range(name, part)
     return shown, checked
+
+
+def exact(number: sp.Float) -> sp.Expr:
+    """The number that a float stands for: 0.8 is 4/5, and 1.118033988749895, whose square is 5/4, is √5/2."""
+    decimal = sp.Rational(str(number))
+    if len(str(number).strip("-0.").replace(".", "")) <= 12:
+        return decimal
+    square = sp.Rational(Fraction(int(decimal.p ** 2), int(decimal.q ** 2)).limit_denominator(10 ** 6))
+    close = abs(sp.sqrt(square) - abs(decimal)) < sp.Rational(1, 10 ** 13)
+    return sp.sign(decimal) * sp.sqrt(square) if close else decimal
+
+
+def read_as(line: sp.Basic | str) -> str:
+    """What is said of the floats of a line, "0.8 is read as 4/5"; empty where there are none."""
+    if isinstance(line, str):
+        return text.decimals(line)
+    floats = sorted(line.atoms(sp.Float), key=str) if isinstance(line, sp.Basic) else []
+    return " ".join(f"{number} is read as {exact(number)}." for number in floats)
 
 
 def _refuse_undefined(name: str, line: sp.Basic) -> None:

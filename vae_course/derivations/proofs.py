@@ -12,7 +12,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from vae_course.derivations.closed_forms import closed_form, same_range_together, terms_of
-from vae_course.derivations.conditions import collecting, known, need
+from vae_course.derivations.conditions import collecting, is_known, known, need
 from vae_course.derivations.domain import Inside, cases, put_inside, put_outside
 from vae_course.derivations.facts import with_facts
 from vae_course.derivations.verdicts import Proof
@@ -169,7 +169,7 @@ def held_apart(d: sp.Expr) -> tuple[sp.Expr, dict]:
 
     SymPy's rules for them, such as mirroring a binomial coefficient, hold for arguments that are not negative.
     """
-    unsafe = {e for e in d.atoms(*COUNTING) if not all(a.is_nonnegative for a in e.args)}
+    unsafe = {e for e in d.atoms(*COUNTING) if not all(is_known(a >= 0) for a in e.args)}
     names = {e: sp.Dummy(real=e.is_real) for e in sorted(unsafe, key=str)}
     return d.xreplace(names), {name: e for e, name in names.items()}
 

@@ -5,7 +5,8 @@ from vae_course.widgets.explorer import Explorer, Notice
 from vae_course.widgets.figures import figure_sliders
 from vae_course.widgets.images import interpolation, posterior_view
 from vae_course.widgets.pad import latent_pad
+from vae_course.widgets.proofs import proof_pad
 from vae_course.widgets.styles import style_mix, style_pad
 
 __all__ = ["Explorer", "Notice", "axis_sliders", "figure_sliders", "interpolation", "latent_pad", "latent_sliders",
-           "posterior_view", "style_mix", "style_pad"]
+           "posterior_view", "proof_pad", "style_mix", "style_pad"]

@@ -112,7 +112,7 @@ class Explorer(ipywidgets.VBox):
             self.controls[name].observe(self._moved, "value")
 
     def still(self) -> bytes:
-        """The picture, as PNG, for readers without a kernel."""
+        """The picture, as PNG, for readers without a kernel; b"" if there is none."""
         return self.image.value
 
     def _repr_mimebundle_(self, **_):
@@ -125,7 +125,8 @@ class Explorer(ipywidgets.VBox):
 
         Two outputs, because of one that has both JupyterLab would show only the explorer, or "Error displaying widget".
         """
-        still = [{"text/html": _still_html(_small(self.still()), self.state.value, _live(self))}] if self.image.value else []
+        png = self.still()
+        still = [{"text/html": _still_html(_small(png), self.state.value, _live(self))}] if png else []
         return [*still, self._repr_mimebundle_()]
 
     def _ipython_display_(self) -> None:

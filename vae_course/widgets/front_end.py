@@ -1,4 +1,4 @@
-"""The two controls that ipywidgets does not have, as anywidgets: a pad to drag a point on, and a canvas to draw on."""
+"""The controls that ipywidgets does not have, as anywidgets: a pad to drag a point on, a canvas, and the form of a proof."""
 
 from pathlib import Path
 
@@ -47,3 +47,14 @@ class Sketch(_Control):
 
     _esm = module("sketch.js")
     cleared = traitlets.Int(0).tag(sync=True)                       # raised to wipe it
+
+
+class ProofForm(_Control):
+    """The boxes and buttons of a proof pad. Sends {"do": what}, with "line", "because" and "relation" where it is "check"."""
+
+    _esm = module("proof.js")
+    names = traitlets.Unicode().tag(sync=True)                      # what a line may name, in words
+    cell = traitlets.Unicode().tag(sync=True)                       # the proof as Python
+    said = traitlets.Unicode().tag(sync=True)                       # the last answer, for a screen reader
+    answered = traitlets.Int(0).tag(sync=True)                      # raised with each answer
+    accepted = traitlets.Int(0).tag(sync=True)                      # raised with each line that is added: it empties the boxes

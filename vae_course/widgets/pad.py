@@ -135,6 +135,8 @@ class PadExplorer(Explorer):
 
     def still(self) -> bytes:
         """The map with the point on it, and the picture beside it."""
+        if not self.image.value:
+            return b""
         left, top, width, height = MAP_FRAME
         across, up = ((value + self.reach) / (2 * self.reach) for value in self.position)
         return pictures.map_and_picture(self.map, (left + width * across, top + height * (1 - up)), self.image.value)
