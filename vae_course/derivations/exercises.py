@@ -19,7 +19,7 @@ from vae_course.derivations.verdicts import Line, StepRefuted, StepUndecided, Ve
 
 SIGNS = {"==": ("=", "≠"), "<=": ("≤", ">"), ">=": ("≥", "<")}
 LATEX_SIGNS = {"==": "=", "<=": r"\le", ">=": r"\ge"}
-SECONDS, QUICK = 4.0, 1.0  # CPU seconds for a line of an answer, and for what a hint needs
+SECONDS, QUICK = 4.0, 0.5  # CPU seconds for a line of an answer, and for what a hint needs
 
 
 class Refused(Exception):
