@@ -9,7 +9,7 @@ from torch import Tensor
 from vae_course.checks.check import But, Check
 from vae_course.checks.proofs import WrongLine
 from vae_course.densities import kl_between_normals, kl_to_standard_normal
-from vae_course.derivations.exercises import Posted, positive, real
+from vae_course.derivations.tasks import Posted, positive, real
 
 
 def _batch(*shape: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -131,8 +131,8 @@ check_kl_slopes = Check(
 }, "μ and σ − 1/σ, which is not bounded as σ → 0.",
     otherwise="(∂KL/∂μ, ∂KL/∂σ), from ½(μ² + σ² − 1 − log σ²) with log σ² = 2 log σ.")
 
-# Both were posted: stats.stackexchange.com/questions/7440 lost the −½ in its result, and an answer to …/questions/318184 called
-# its two lines equivalent. The last line of each is ours: it follows from the wrong one.
+# Both were posted, in other letters: stats.stackexchange.com/questions/7440 lost −½ in its result, and an answer to
+# stats.stackexchange.com/questions/318184 called lines 1 and 2 equivalent. The last line of each is ours.
 _TWO_GAUSSIANS = Posted([
     "Integral(N(z; mu, sigma**2)*log(N(z; mu, sigma**2)/N(z; m, tau**2)), (z, -oo, oo))",
     "log(2*pi*tau**2)/2 + (sigma**2 + (mu - m)**2)/(2*tau**2) - (1 + log(2*pi*sigma**2))/2",
@@ -144,7 +144,8 @@ _TWO_GAUSSIANS = Posted([
     "The 1 stands in a bracket that is halved.": "log(tau/sigma) + (sigma**2 + (mu - m)**2)/(2*tau**2) - 1",
     "The ½ is right now, and the logarithm is turned upside down.":
         "log(sigma/tau) + (sigma**2 + (mu - m)**2)/(2*tau**2) - 1/2",
-    "The logarithm of √(τ²/σ²) is log(τ/σ), without another ½.": "log(tau/sigma)/2 + (sigma**2 + (mu - m)**2)/(2*tau**2) - 1/2",
+    "The logarithm of √(τ²/σ²) is log(τ/σ), without another ½.":
+        "log(tau/sigma)/2 + (sigma**2 + (mu - m)**2)/(2*tau**2) - 1/2",
 })
 _UNIT_GAUSSIAN = Posted([
     "-(2*log(sigma) - sigma**2 - mu**2 + 1)/2",
@@ -156,6 +157,6 @@ _UNIT_GAUSSIAN = Posted([
     "The square is back, and log σ still stands for 2 log σ = log σ².": "-(log(sigma) - sigma**2 - mu**2 + 1)/2",
 })
 check_mended_lines = WrongLine(
-    "mended_lines() → (number, \"line\"), (number, \"line\"): the wrong line of each derivation, and the right one (notebook 03).",
+    "mended_lines() → (number, \"line\"), (number, \"line\"): each derivation's wrong line, and what it should be (notebook 03).",
     [_TWO_GAUSSIANS, _UNIT_GAUSSIAN],
     "the first lost −½, the second put log σ and σ for log σ² and σ².")

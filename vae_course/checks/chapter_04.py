@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vae_course.checks.check import But, Check
 from vae_course.checks.proofs import ProveIt
-from vae_course.derivations.exercises import Task, positive, positive_functions, real
+from vae_course.derivations.tasks import Task, positive, positive_functions, real
 
 
 def _half_log(variance: float) -> float:

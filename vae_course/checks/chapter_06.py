@@ -8,7 +8,7 @@ from torch import Tensor
 from vae_course.checks.check import But, Check
 from vae_course.checks.proofs import MissingLine
 from vae_course.derivations.conditions import INTERCHANGE
-from vae_course.derivations.exercises import Task, positive, real, real_functions
+from vae_course.derivations.tasks import Task, positive, real, real_functions
 
 
 def _noise(seed: int, n: int = 7) -> tuple[Tensor, Tensor, Tensor]:
@@ -136,7 +136,7 @@ check_missing_line = MissingLine(
         "That is the slope in μ; here σ moves.": _over_z("f(z)*Derivative(N(z; mu, sigma**2), mu)"),
         "The density was lost: its slope is N times the slope of log N.":
             _over_z("f(z)*Derivative(log(N(z; mu, sigma**2)), sigma)"),
-        "z is not moved by σ here: it is the density that changes, not f.": _over_z("N(z; mu, sigma**2)*Derivative(f(z), z)"),
+        "z is not moved by σ here: the density changes, not f.": _over_z("N(z; mu, sigma**2)*Derivative(f(z), z)"),
         "The score for σ is (z − μ)²/σ³ − 1/σ: the 1/σ comes from the factor 1/σ of the density.":
             _over_z("N(z; mu, sigma**2)*f(z)*(z - mu)**2/sigma**3"),
         "That is the score for log σ: divide by σ.": _over_z("N(z; mu, sigma**2)*f(z)*((z - mu)**2/sigma**2 - 1)"),

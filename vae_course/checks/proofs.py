@@ -4,17 +4,8 @@ from collections.abc import Callable, Sequence
 
 from vae_course.checks.check import _AnyCheck, _Wrong
 from vae_course.derivations import Derivation, StepRefuted, StepUndecided
-from vae_course.derivations.exercises import (
-    Posted,
-    Refused,
-    Task,
-    judge_between,
-    judge_chain,
-    judge_mended,
-    of_refusal,
-    posted_to_latex,
-    task_to_latex,
-)
+from vae_course.derivations.exercises import Refused, judge_between, judge_chain, judge_mended, of_refusal
+from vae_course.derivations.tasks import Posted, Task, posted_to_latex, task_to_latex
 
 
 class ProofCheck(_AnyCheck):

@@ -1,114 +1,24 @@
-"""Exercises on derivations: the task as text, and the judgement of an answer.
+"""The judgement of answers to exercises on derivations: a proof, a missing line, a wrong line.
 
 Nothing that an answer brings along is believed: each of its lines is judged again, from the task's own start and with the
 task's own facts. What is wrong is raised as `Refused`, with a hint in words.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-
 import sympy as sp
 from sympy.core.function import AppliedUndef, UndefinedFunction
-from sympy.core.parameters import distribute
 
 from vae_course.derivations import printing, text
 from vae_course.derivations.conditions import in_words
 from vae_course.derivations.derivation import Derivation
-from vae_course.derivations.gaussians import written_out
+from vae_course.derivations.tasks import Posted, Task, plain, same, written_alike
 from vae_course.derivations.verdicts import Line, StepRefuted, StepUndecided, Verdict
 
 SIGNS = {"==": ("=", "≠"), "<=": ("≤", ">"), ">=": ("≥", "<")}
-LATEX_SIGNS = {"==": "=", "<=": r"\le", ">=": r"\ge"}
-SECONDS, QUICK = 4.0, 0.5  # CPU seconds for a line of an answer, and for what a hint needs
+QUICK = 0.5  # CPU seconds for each line that a hint is looked for with
 
 
 class Refused(Exception):
     """The answer is not right; the text is the hint."""
-
-
-def real(words: str) -> dict[str, sp.Symbol]:
-    """Typed name → real symbol. "mu p_x=p(x)": the second is typed p_x and printed p(x)."""
-    return {typed: sp.Symbol(printed, real=True) for typed, printed in _pairs(words)}
-
-
-def positive(words: str) -> dict[str, sp.Symbol]:
-    """Typed name → positive symbol, as `real`."""
-    return {typed: sp.Symbol(printed, positive=True) for typed, printed in _pairs(words)}
-
-
-def real_functions(words: str) -> dict[str, UndefinedFunction]:
-    """Typed name → unknown function with real values, as `real`."""
-    return {typed: sp.Function(printed, real=True) for typed, printed in _pairs(words)}
-
-
-def positive_functions(words: str) -> dict[str, UndefinedFunction]:
-    """Typed name → unknown function with positive values, such as a density, as `real`."""
-    return {typed: sp.Function(printed, positive=True) for typed, printed in _pairs(words)}
-
-
-def _pairs(words: str) -> list[tuple[str, str]]:
-    return [(word.split("=")[0], word.split("=")[-1]) for word in words.split()]
-
-
-@dataclass(frozen=True)
-class Task:
-    """A way from one line to another.
-
-    Attributes:
-        lines: (text, reason) of one right way: the start, what lies between, the goal.
-        names: typed name → symbol or function; see `real`, `positive`, …
-        given: (left, right) of the facts that may be used, as text.
-        relation: of the start to the goal.
-        may_assume: conditions under which a step may be proved, because they are meant.
-        mistakes: hint → the wrong line that it is about, as text.
-    """
-
-    lines: Sequence[tuple[str, str]]
-    names: dict[str, object]
-    given: Sequence[tuple[str, str]] = ()
-    relation: str = "=="
-    may_assume: Sequence = ()
-    mistakes: Mapping[str, str] = field(default_factory=dict)
-
-    def derivation(self, k: int = 0) -> Derivation:
-        """A new derivation that stands at line k of the right way and knows the task's names and facts."""
-        facts = [sp.Eq(*(text.evaluated(self.line(side)) for side in fact), evaluate=False) for fact in self.given]
-        d = Derivation(self.line(self.lines[k][0]), given=facts, seconds=SECONDS)
-        d.known.update(self.names)
-        return d
-
-    def line(self, typed: str) -> sp.Basic:
-        """The tree of a text."""
-        return text.parse(typed, self.names)
-
-    @property
-    def goal(self) -> sp.Basic:
-        """The last line, as it was written."""
-        return self.line(self.lines[-1][0])
-
-
-@dataclass(frozen=True)
-class Posted:
-    """A derivation with one wrong line, which is to be found and mended.
-
-    Attributes:
-        lines: as text. Each but the wrong one follows from the line above it.
-        wrong: the number of the wrong line, counted from 1.
-        mended: a line that may stand there.
-        names, mistakes: as for `Task`; the mistakes are about the mended line.
-    """
-
-    lines: Sequence[str]
-    wrong: int
-    mended: str
-    names: dict[str, object]
-    mistakes: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def task(self) -> Task:
-        """The way as far as it is right, to the mended line."""
-        right = [(line, "") for line in self.lines[:self.wrong - 1]]
-        return Task([*right, (self.mended, "")], self.names, mistakes=self.mistakes)
 
 
 # ---------------------------------------------------------------- the three judgements
@@ -131,10 +41,10 @@ def judge_chain(task: Task, answer: Derivation | object, least: int) -> int:
     if not same(d.lines[-1].shown, task.goal):
         raise Refused(f"Each of your steps holds, but the last line is {_short(d.lines[-1].shown)}. The goal is "
                       f"{_short(task.goal)}.")
-    steps = len({_plain(line.shown) for line in d.lines}) - 1
+    steps = len({plain(line.shown) for line in d.lines}) - 1
     if steps < least:
-        raise Refused(f"At least {least} steps are asked for, and yours are {steps}: a line that says the same as an earlier "
-                      "one, in another order or with other brackets, does not count. Take one thought for each step.")
+        raise Refused(f"At least {least} steps are asked for, and yours are {steps}: a line that says the same as "
+                      "an earlier one, in another order or with other brackets, does not count. Take one thought for each step.")
     return steps
 
 
@@ -171,7 +81,7 @@ def judge_mended(posted: Posted, answer: object) -> None:
     d = task.derivation(above - 1)
     shown = _read(task, d, mended, "Your line")
     for k, line in enumerate(posted.lines[:above], 1):
-        if _written_alike(shown, task.line(line)):
+        if written_alike(shown, task.line(line)):
             raise Refused(f"Your line is line {k} again: write what should follow from line {above}.")
     follow(task, d, shown, "==", f"Your line, after line {above},")
 
@@ -195,8 +105,8 @@ def _refuse_names(task: Task, *exprs: sp.Basic) -> None:
         things = {*expr.atoms(sp.Symbol), *(applied.func for applied in expr.atoms(AppliedUndef))}
         for thing in sorted(things, key=str):
             if known.get(str(thing), thing) != thing:
-                raise Refused(f"Your {thing} is declared otherwise than the exercise's, which is {_kind(known[str(thing)])}: "
-                              "a proof for other values is not a proof for these. Use the exercise's own.")
+                raise Refused(f"Your {thing} is declared otherwise than here, where it is {_kind(known[str(thing)])}. "
+                              "A proof for other values is not a proof for these. Use the exercise's own.")
 
 
 def _kind(thing) -> str:
@@ -214,7 +124,7 @@ def _refuse_facts(task: Task, answer: Derivation) -> None:
 
 
 def _fact(fact: sp.Eq) -> frozenset:
-    return frozenset((_plain(fact.lhs), _plain(fact.rhs)))
+    return frozenset((plain(fact.lhs), plain(fact.rhs)))
 
 
 def _read(task: Task, d: Derivation, line: object, which: str) -> sp.Basic:
@@ -285,29 +195,6 @@ def _next_idea(task: Task, verdict: Verdict) -> str:
     return ""
 
 
-# ---------------------------------------------------------------- two lines that say the same
-
-def same(one: sp.Basic, other: sp.Basic) -> bool:
-    """Whether two lines differ at most in the order of terms, in brackets multiplied out, in names of bound variables."""
-    return _plain(one) == _plain(other)
-
-
-def _plain(line: sp.Basic) -> sp.Basic:
-    """The line multiplied out, its bound variables numbered; no integral, logarithm or power is split."""
-    if isinstance(line, sp.MatrixBase):
-        return line.applyfunc(_plain).as_immutable()
-    written = written_out(text.evaluated(line))
-    return sp.expand(written, log=False, power_base=False, power_exp=False, basic=False).as_dummy()
-
-
-def _written_alike(one: sp.Basic, other: sp.Basic) -> bool:
-    """Whether two lines are one, but for the order of terms; brackets count. What was not typed has lost its brackets."""
-    with distribute(False):
-        if text.evaluated(one) == text.evaluated(other):
-            return True
-    return text.evaluated(one) == one == text.evaluated(other)
-
-
 def _short(line: sp.Basic) -> str:
     return printing.to_text(line)
 
@@ -329,31 +216,3 @@ def _two_numbers(left, right) -> tuple[str, str]:
         return shown
     except (TypeError, ValueError):
         return str(left), str(right)
-
-
-# ---------------------------------------------------------------- how a task is shown
-
-def task_to_latex(task: Task) -> str:
-    """Start, goal and facts, one below the other."""
-    relation = LATEX_SIGNS[task.relation]
-    facts = [rf"\text{{given: }} & {_latex(task, left)} = {_latex(task, right)}" for left, right in task.given]
-    return _aligned([*facts, rf"\text{{start: }} & {_latex(task, task.lines[0][0])}",
-                     rf"\text{{goal: }} {relation}\; & {_latex(task, task.lines[-1][0])}"])
-
-
-def posted_to_latex(derivations: Sequence[Posted]) -> str:
-    """The derivations without marks, their lines numbered."""
-    rows = []
-    for k, one in enumerate(derivations, 1):
-        rows.append(rf"& \textbf{{Derivation {k}}}")
-        for number, line in enumerate(one.lines, 1):
-            rows.append(rf"({number})\quad {'=' if number > 1 else ''}\; & {_latex(one.task, line)}")
-    return _aligned(rows)
-
-
-def _latex(task: Task, line: str) -> str:
-    return rf"\displaystyle {printing.to_latex(task.line(line))}"
-
-
-def _aligned(rows: list[str]) -> str:
-    return "$$\\begin{aligned}\n" + " \\\\[4pt]\n".join(rows) + "\n\\end{aligned}$$"
