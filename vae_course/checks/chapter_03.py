@@ -157,6 +157,6 @@ _UNIT_GAUSSIAN = Posted([
     "The square is back, and log σ still stands for 2 log σ = log σ².": "-(log(sigma) - sigma**2 - mu**2 + 1)/2",
 })
 check_mended_lines = WrongLine(
-    "mended_lines() → (number, \"line\"), (number, \"line\"): each derivation's wrong line, and what it should be (notebook 03).",
+    "mended_lines() → (number, \"line\"), (number, \"line\"): each wrong line, and what it should be (notebook 03).",
     [_TWO_GAUSSIANS, _UNIT_GAUSSIAN],
     "the first lost −½, the second put log σ and σ for log σ² and σ².")

@@ -44,7 +44,7 @@ def judge_chain(task: Task, answer: Derivation | object, least: int) -> int:
     steps = len({plain(line.shown) for line in d.lines}) - 1
     if steps < least:
         raise Refused(f"At least {least} steps are asked for, and yours are {steps}: a line that says the same as "
-                      "an earlier one, in another order or with other brackets, does not count. Take one thought for each step.")
+                      "an earlier one, in another order or with other brackets, does not count. Take one thought a step.")
     return steps
 
 
