@@ -32,7 +32,7 @@ def kl(mean, variance):
 def look(left, right, relation="==", conditions=(), given=()):
     given = tuple(Eq(written_out(fact.lhs), written_out(fact.rhs), evaluate=False) for fact in given)
     with time_limit(8):
-        return counterexamples.search(*(written_out(sp.sympify(side)) for side in (left, right)), relation, conditions, given)
+        return counterexamples.search(*map(written_out, map(sp.sympify, (left, right))), relation, conditions, given)
 
 
 mass, both = Eq(line(q(z), z), 1), Eq(line(h(x, z), x), 1)
@@ -167,7 +167,7 @@ def test_values_that_are_shown_are_true_and_different():
     close = look(pi, R(314159265358979, 10 ** 14)).found
     assert close.left != close.right
     jump = look(sp.Derivative(line(sp.Heaviside(t - z) * N(z, 0, 1), z), t), 0).found
-    assert str(jump.left) in str(sp.N(N(jump.point[t], 0, 1).doit(), 8)) or abs(jump.left - N(jump.point[t], 0, 1).doit()) < 0.02
+    assert abs(jump.left - sp.N(N(jump.point[t], 0, 1).doit())) < 10 ** -len(str(jump.left)[3:])  # to the digits shown
 
 
 @pytest.mark.parametrize("assumptions", [
@@ -196,5 +196,6 @@ def test_facts_hold_at_every_point():
 
 def test_the_counterexample_is_put_into_the_formula():
     shown = counterexamples.filled_in(x / y + line(N(z, x, 1), z), {x: sp.Integer(2), y: sp.Integer(3)})
-    assert str(shown).startswith("2/3") and shown.has(sp.Integral) and not shown.free_symbols & {x, y}
+    assert sp.Mul(2, sp.Pow(3, -1, evaluate=False), evaluate=False) in shown.args
+    assert shown.has(N(z, 2, 1)) and not shown.free_symbols & {x, y}
     assert str(counterexamples.filled_in(f(x), {x: sp.Integer(2), f: sp.Lambda(t, t ** 2)})) == "2**2"

@@ -6,6 +6,8 @@ import sympy as sp
 from sympy.core.function import AppliedUndef, UndefinedFunction
 
 from vae_course.derivations.closed_forms import closed_form
+from vae_course.derivations.numbers import NoValue, certified
+from vae_course.derivations.preparing import OPEN, prepared
 
 SCALES = [sp.Rational(*q) for q in [(2, 1), (1, 2), (3, 1), (3, 2), (2, 3), (5, 4)]]
 SHIFTS = [sp.Rational(*q) for q in [(0, 1), (3, 2), (-2, 3), (2, 1)]]
@@ -140,7 +142,7 @@ def _solved(equations: list[sp.Expr], numbers: dict, names: list) -> dict | None
     pivots: dict = {}
     for equation in equations:
         d = equation.xreplace(pivots)
-        if d.xreplace(numbers).is_zero:
+        if _is_zero(d.xreplace(numbers)):
             continue
         for s in reversed([s for s in names if s not in pivots and d.has(s)]):
             value = _root(d, s, {t: v for t, v in numbers.items() if t != s})
@@ -150,6 +152,16 @@ def _solved(equations: list[sp.Expr], numbers: dict, names: list) -> dict | None
         else:
             return None
     return numbers | {s: sp.sympify(e).xreplace(numbers) for s, e in pivots.items()}
+
+
+def _is_zero(d: sp.Expr) -> bool:
+    if d.is_zero is not None and not d.has(*OPEN):
+        return d.is_zero
+    try:
+        found = certified(prepared(d))
+    except NoValue:
+        return False
+    return found.low <= 0 <= found.high and found.high - found.low < 1e-6
 
 
 def _root(d: sp.Expr, s: sp.Basic, others: dict) -> sp.Expr | None:
