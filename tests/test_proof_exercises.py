@@ -269,7 +269,7 @@ def test_every_posted_line_but_the_wrong_one_follows_from_the_line_above(posted)
 def test_what_is_asked_is_shown(check):
     shown = check._repr_latex_()
     lines = [one.lines for one in check.posted] if isinstance(check, WrongLine) else [["start", "goal"]]
-    assert shown.startswith("$$") and shown.endswith("$$") and r"\checkmark" not in shown
+    assert shown.startswith("$") and shown.endswith("$") and r"\checkmark" not in shown
     assert shown.count(r"\\") >= sum(map(len, lines)) - 1
 
 

@@ -7,7 +7,7 @@ import sympy as sp
 from sympy.core.function import UndefinedFunction
 from sympy.core.parameters import distribute
 
-from vae_course.derivations import printing, text
+from vae_course.derivations import rendering, text
 from vae_course.derivations.derivation import Derivation
 from vae_course.derivations.gaussians import written_out
 
@@ -126,26 +126,14 @@ def written_alike(one: sp.Basic, other: sp.Basic) -> bool:
 # ---------------------------------------------------------------- how a task is shown
 
 def task_to_latex(task: Task) -> str:
-    """Start, goal and facts, one below the other."""
-    relation = SIGNS[task.relation]
-    facts = [rf"\text{{given: }} & {_latex(task, left)} = {_latex(task, right)}" for left, right in task.given]
-    return _aligned([*facts, rf"\text{{start: }} & {_latex(task, task.lines[0][0])}",
-                     rf"\text{{goal: }} {relation}\; & {_latex(task, task.lines[-1][0])}"])
+    """Facts, start and goal, one below the other."""
+    start, goal = task.line(task.lines[0][0]), task.goal
+    return rendering.unmarked_to_latex([("", task.derivation().given, [
+        (r"\text{start}", start), (rf"\text{{goal}} \quad {SIGNS[task.relation]}", goal)])])
 
 
 def posted_to_latex(derivations: Sequence[Posted]) -> str:
     """The derivations without marks, their lines numbered."""
-    rows = []
-    for k, one in enumerate(derivations, 1):
-        rows.append(rf"& \textbf{{Derivation {k}}}")
-        for number, line in enumerate(one.lines, 1):
-            rows.append(rf"({number})\quad {'=' if number > 1 else ''}\; & {_latex(one.task, line)}")
-    return _aligned(rows)
-
-
-def _latex(task: Task, line: str) -> str:
-    return rf"\displaystyle {printing.to_latex(task.line(line))}"
-
-
-def _aligned(rows: list[str]) -> str:
-    return "$$\\begin{aligned}\n" + " \\\\[4pt]\n".join(rows) + "\n\\end{aligned}$$"
+    return rendering.unmarked_to_latex([(f"Derivation {k}", (), [
+        (rf"({number}) \quad {'=' if number > 1 else ''}", one.task.line(line)) for number, line in enumerate(one.lines, 1)])
+        for k, one in enumerate(derivations, 1)])
