@@ -23,8 +23,8 @@ SHAPED = [
     (odd > 3,), (odd <= -2,), (t > 0,), (t > 0, t < sp.oo), (off > 1,), (w1 > 0, w2 > 0, w1 + w2 < 1), (p + q < 1,), (p + q <= 1,),
     (c + p <= 1,), (a < b,), (0 < a, a < b), (0 < a, a < b, b < 1), (k >= 1, k <= n), (sp.Abs(x) < 1,), (x ** 2 < 4,),
     (sp.Ne(a, 0),), (sp.Ne(a * b, 0),), (sp.And(0 < x, x < 1),), (p < a,), (p < q,), (2 * p < 1,), (1 - p > 0,), (p > 1, p < 2),
-    (a < x, x < b), (p + 2 * q < 3,), (x < 1, x < 2, x > 0), (x >= 2, x <= 2)]
-UNSHAPED = [(prime > 3,), (off > -1,), (x + y < 1, x - y < 1), (sp.Symbol("u", extended_real=True) > 1,), (x > 1, x < 0),
+    (a < x, x < b), (p + 2 * q < 3,), (x < 1, x < 2, x > 0), (x >= 2, x <= 2), (x + y < 1, x - y < 1)]
+UNSHAPED = [(prime > 3,), (off > -1,), (sp.Symbol("u", extended_real=True) > 1,), (x > 1, x < 0),
             (n > 0, n < 5), (x >= 0, x <= 1)]
 
 

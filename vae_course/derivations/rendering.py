@@ -65,7 +65,7 @@ def _row_of_text(line: Line, mark: str) -> str:
 
 def _facts(given: Iterable, where: Iterable, lines: list[Line], printed: Callable) -> list[tuple[str, list[str]]]:
     """("given", the facts) and ("for", the conditions), printed; a symbol that is in no line means all its values."""
-    free = set().union(*(line.shown.free_symbols for line in lines))
+    free = set().union(*(line.expression.free_symbols for line in lines))
     facts = []
     for fact in given:
         every = sorted(fact.free_symbols - free, key=str) if fact.has(sp.Integral, sp.Sum) and free else []
@@ -186,7 +186,7 @@ def verdict_to_latex(verdict: Verdict) -> str:
 
 def _numbers(verdict: Verdict) -> list[str]:
     """Where the claim fails, and both lines with the numbers put in."""
-    values = (verdict.left_value, verdict.right_value)
+    values = tuple(map(sp.sympify, (verdict.left_value, verdict.right_value)))
     shapes = {value.shape if isinstance(value, sp.MatrixBase) else () for value in values}
     if len(shapes) > 1 or not all(isinstance(value, sp.Expr | sp.MatrixBase) for value in values):
         return sentence_rows(verdict.message, PAGE)
