@@ -3,6 +3,7 @@
 import html
 import io
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -116,6 +117,20 @@ def test_a_derivation_brings_its_lines_and_stays_as_it_is():
 def test_what_is_no_proof_to_write_is_refused(make):
     with pytest.raises((TypeError, ValueError)):
         make()
+
+
+def test_the_core_needs_no_threads_and_no_widgets():
+    source = """
+import sys, threading
+def cannot(self): raise RuntimeError("can't start new thread")
+threading.Thread.start = cannot
+from vae_course.derivations.pad import Pad
+pad = Pad("Integral(x, (x, 0, 1))", "1/2")
+assert pad.check("1", "it is so").outcome == "refuted"
+assert pad.check("1/2", "half a square").goal_reached
+assert not {"ipywidgets", "anywidget", "IPython", "torch"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", source], check=True, timeout=120)
 
 
 # ---------------------------------------------------------------- the proof as a cell

@@ -93,11 +93,14 @@ class _Builder:
     def _comparison(self, node: Node) -> sp.Basic:
         kinds = {"<": sp.StrictLessThan, "<=": sp.LessThan, ">": sp.StrictGreaterThan, ">=": sp.GreaterThan,
                  "==": sp.Equality, "!=": sp.Unequality}
-        sides = [self.scalar(part) for part in node.parts]
+        sides = [evaluated(self.scalar(part)) for part in node.parts]
         return sp.And(*(kinds[sign](a, b) for sign, a, b in zip(node.word.split(), sides, sides[1:], strict=False)))
 
     def _list(self, node: Node):
         raise Unreadable("a list of several formulas is read only inside a function", node.at)
+
+    def _side(self, node: Node):
+        raise Unreadable("text in quotes is not read", node.at)
 
     def scalar(self, node: Node) -> sp.Expr:
         """An expression that is a number, not a condition, a list or a matrix."""

@@ -23,7 +23,7 @@ COLOURS = {"proved": "#009E73", "conditional": "#009E73", "refuted": "#D55E00", 
            "hint": "#0072B2"}
 STYLE = """<style>.vae-proof-pad > .widget-label { display: block; height: auto; max-width: 780px;
  white-space: pre-wrap; line-height: 1.4; margin: 4px 0; padding-left: 8px; border-left: 4px solid COLOUR }
-.vae-proof { max-width: 800px; overflow-x: auto; overflow-y: hidden; line-height: 1.4 }
+.vae-proof { margin: 8px 0; max-width: 800px; overflow-x: auto; overflow-y: hidden; line-height: 1.4 }
 .vae-proof mjx-container { margin: 0.3em 0 !important; text-align: left !important }
 .vae-proof pre { margin: 0; line-height: 1.2 }</style>"""
 
