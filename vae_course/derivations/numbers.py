@@ -195,10 +195,8 @@ def _integral(expr: sp.Integral, walk: Walk):
 
 
 def _sum(expr: sp.Sum | sp.Product, walk: Walk):
-    f, (limit, *outer) = expr.function, expr.limits
-    if outer:
-        return _sum(expr.func(expr.func(f, limit), *outer), walk)
-    k, low, high = limit
+    f, (*inner, (k, low, high)) = expr.function, expr.limits
+    f = expr.func(f, *inner) if inner else f
     if low.is_Integer and high.is_Integer and -1 <= high - low < LONGEST_SUM:
         start = iv.mpf(0 if isinstance(expr, sp.Sum) else 1)
         terms = (_enclosure(f.xreplace({k: low + i}), walk) for i in range(int(high - low) + 1))

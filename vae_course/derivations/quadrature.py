@@ -146,7 +146,8 @@ def _adaptive(g: Integrand, first: float, last: float, peaks: list[float], ratio
     for _ in range(60):
         rough, fine = _on_panels(g, low, high, rules[0])[0], _on_panels(g, low, high, rules[1])
         scale = size + float(np.sum(fine[1]))
-        bad = (np.abs(rough - fine[0]) > 1e-11 * scale) & (high - low > 1e-13 * np.maximum(1, np.abs(low)))
+        with np.errstate(invalid="ignore"):     # ∞ − ∞ is not a number, and its sum is none
+            bad = (np.abs(rough - fine[0]) > 1e-11 * scale) & (high - low > 1e-13 * np.maximum(1, np.abs(low)))
         total, size = total + float(np.sum(fine[0][~bad])), size + float(np.sum(fine[1][~bad]))
         kept.append((low[~bad], high[~bad]))
         if not bad.any():

@@ -40,6 +40,16 @@ def to_latex(title: str, given: Iterable, where: Iterable, lines: list[Line]) ->
     return _page([*head, *_known(given, where, lines), _aligned(rows)])
 
 
+def unmarked_to_latex(blocks: Iterable[tuple[str, Iterable, list[tuple[str, sp.Basic]]]]) -> str:
+    """Lines that nobody has judged: blocks of a title, facts, and lines with what stands before each, in LaTeX."""
+    parts: list[str] = []
+    for title, given, lines in blocks:
+        parts += sentence_rows(title, PAGE, r"\textbf") if title else []
+        parts += _known(given, (), [Line(None, line) for _, line in lines])
+        parts.append(_aligned([Row(before, printing.to_latex(line)) for before, line in lines]))
+    return _page(parts)
+
+
 def to_text(title: str, given: Iterable, where: Iterable, lines: list[Line]) -> str:
     """The same for a terminal: one row for each line."""
     rows = [title] * bool(title)
@@ -121,7 +131,7 @@ def _aligned(rows: list[Row]) -> str:
             wide = any(r.mark for r in rows) and width_of(part) + bool(k) > beside
             shown = rf"\rlap{{\text{{$\displaystyle {part}$}}}}" if wide else part  # KaTeX takes text alone there
             last = k == len(parts) - 1
-            body.append(rf"{LATEX[row.sign]}\;& {shown}" if k == 0 else rf"& \quad {shown}")
+            body.append(rf"{LATEX.get(row.sign, row.sign)}\;& {shown}" if k == 0 else rf"& \quad {shown}")
             if last and note:
                 body[-1] += rf" && {note}" if not wide else rf" \\[1pt] & \hspace{{{strut:.1f}em}} && {note}"
     return rf"\begin{{aligned}} {END_ROW.join(body)} \end{{aligned}}"
