@@ -105,7 +105,7 @@ class Pad:
         """What the prover says of a next line, without adding it; an answer in words if the text cannot be read."""
         if not line.strip() or not because.strip():
             return PadAnswer("unread", "Say why, in words." if line.strip() else "Type the next line.")
-        if not all(map(_is_closed, because.split("$")[1::2])):
+        if because.count("$") % 2 == 0 and not all(map(_is_closed, because.split("$")[1::2])):
             return PadAnswer("unread", "The mathematics between dollars in the reason is not complete.")
         try:
             return self.derivation.judge(line.strip(), because.strip(), relation)
