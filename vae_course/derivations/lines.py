@@ -40,6 +40,10 @@ def to_line(name: str, line, known: Mapping[str, object]) -> tuple[sp.Basic, sp.
         _refuse_undefined(name, part)
     for part in shown.atoms(*BOUND) | checked.atoms(*BOUND):
         _refuse_range(name, part)
+    for limit in checked.atoms(sp.Limit):
+        _, v, to, _ = limit.args
+        if any(getattr(v, said) and getattr(to, WEAK[kind]) is False for kind, said in (BELOW | ABOVE).items()):
+            raise ValueError(f"{name} has a limit of {v} to {to}, but {v} is declared never to be there; declare it otherwise")
     return shown, checked
 
 
