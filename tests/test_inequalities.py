@@ -138,7 +138,8 @@ FALSE = {
         1000)), "reversed integral": (0, S(exp(-x ** 4), (x, s, 5))),
     "reversed sum": (0, sp.Sum(exp(-k ** 2), (k, -7, n))), "root outside": (0, 2 * c0 ** 3 - 3 * c0 ** 2 * x + x ** 3),
     "jump": (0, sp.acot(x + 5) + sp.atan(x + 5) + x ** 2 / 1000), "sinh pole": (0, 1 / sp.sinh(x) + x ** 2 + 2),
-    "derivative of f": (0, D(f(x), x)), "int of a derivative": (0, S(-D(f(x), x), (x, 0, 1))), "f": (0, f(x)), "f2": (1, f(x) ** 2),
+    "derivative of f": (0, D(f(x), x)), "int of a derivative": (0, S(-D(f(x), x), (x, 0, 1))), "f": (0, f(x)),
+    "f2": (1, f(x) ** 2),
     "int f": (0, S(f(x), (x, 0, 1))), "int f2 weighted": (0, S(x * f(x) ** 2, (x, -1, 1))),
     "int x": (0, S(x, (x, -1, R(1, 2)))), "int outside": (0, S(f(x) ** 2 * (1 - x), (x, 0, 2))),
     "var neg": (0, I(q(z) * (z - m))), "E log": (log(P), I(q(z) * log(z ** 2)), (), (E(I(q(z)), 1),)),
@@ -225,9 +226,13 @@ def test_tangents_have_weights_that_are_not_negative():
 
 
 @pytest.mark.parametrize(("expr", "real"), [
-    (x / (x - 1), True), (log(x), False), (log(x ** 2), True), (sp.sqrt(x), False), (sp.sqrt(x ** 2 + 1), True), (w, False), (f(x), True),
-    (g(x), False), (D(f(x), x), True), (S(f(x) ** 2, (x, 0, 1)), True), (S(g(x), (x, 0, 1)), False), (S(log(1 - x), (x, 0, 1)), True),
-    (S(log(1 - x), (x, 0, 2)), False), (S(sp.atan(x + w), (x, -1, 1)), False), (x ** y, False), (a ** y, True), (sp.I * x, False),
-    (sp.Sum(qi[k] * log(qi[k]), (k, 1, N)), True), (sp.Limit(sp.sin(x) / x, x, 0), True), (sp.asin(x), False), (x ** n, True)])
+    (x / (x - 1), True), (log(x), False), (log(x ** 2), True), (sp.sqrt(x), False), (sp.sqrt(x ** 2 + 1), True),
+    (w, False), (f(x), True),
+    (g(x), False), (D(f(x), x), True), (S(f(x) ** 2, (x, 0, 1)), True), (S(g(x), (x, 0, 1)), False), (S(log(1 - x),
+    (x, 0, 1)), True),
+    (S(log(1 - x), (x, 0, 2)), False), (S(sp.atan(x + w), (x, -1, 1)), False), (x ** y, False), (a ** y, True),
+    (sp.I * x, False),
+    (sp.Sum(qi[k] * log(qi[k]), (k, 1, N)), True), (sp.Limit(sp.sin(x) / x, x, 0), True), (sp.asin(x), False),
+    (x ** n, True)])
 def test_what_is_shown_to_be_real(expr, real):
     assert is_shown_real(expr) is real
