@@ -32,8 +32,8 @@ def satisfiable(conditions: Iterable, given: Iterable = ()) -> bool:
     """Whether values and functions that meet all conditions and facts are known to exist."""
     facts, conditions = single_conditions(given), single_conditions(conditions)
     claims = [*facts, *conditions]
-    while (k := next((k for k, f in enumerate(facts) if _can_be_chosen(f, [c for c in claims if c is not f])), None)) is not None:
-        del facts[k]
+    while free := [k for k, f in enumerate(facts) if _can_be_chosen(f, [c for c in claims if c is not f])]:
+        del facts[free[0]]
         claims = [*facts, *conditions]
     if any(not isinstance(part, sp.Indexed) and part.free_symbols for c in claims for part in c.atoms(*OPEN)):
         return False
@@ -147,7 +147,8 @@ def _impossible(claims: list) -> bool:
                 if check_assumptions(value, against=symbol) is False:
                     return True
                 claims = [c.subs(symbol, value) for c in claims] + _said_of(symbol, value)
-                pending = [sp.Eq(sp.expand((c.lhs - c.rhs).subs(symbol, value)), 0, evaluate=False) for c in (*pending, *kept)]
+                left = [sp.expand((c.lhs - c.rhs).subs(symbol, value)) for c in (*pending, *kept)]
+                pending = [sp.Eq(e, 0, evaluate=False) for e in left]
                 kept = []
                 break
         else:

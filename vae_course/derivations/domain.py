@@ -75,7 +75,7 @@ def inside(conditions: tuple) -> Inside:
 
 
 def cases(conditions: tuple) -> list[Inside]:
-    """Insides that together take exactly the allowed values: an end of a closed range, and each of a few integers, is one."""
+    """Insides that together take exactly the allowed values: an end of a closed range is one, and each of a few integers."""
     single = single_conditions(conditions)
     halves, splits = _halves_of(single), []
     for symbol in _symbols(halves):
@@ -131,7 +131,8 @@ def _halves(condition: sp.Basic) -> Iterator[tuple[sp.Expr, bool]]:
         return
     if isinstance(small, sp.Abs) and small.args[0].is_real:
         yield from ((large - small.args[0], strict), (large + small.args[0], strict))
-    elif len(e.free_symbols) == 1 and (x := next(iter(e.free_symbols))).is_real and e.is_polynomial(x) and sp.degree(e, x) > 1:
+    elif len(e.free_symbols) == 1 and all(x.is_real and e.is_polynomial(x) and sp.degree(e, x) > 1 for x in e.free_symbols):
+        x, = e.free_symbols
         pieces = solve_poly_inequality(sp.Poly(e, x), ">" if strict else ">=")
         if len(pieces) == 1 and isinstance(pieces[0], sp.Interval):
             piece = pieces[0]

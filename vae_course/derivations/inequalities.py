@@ -48,6 +48,7 @@ def _in_one_case(where: Inside, low: sp.Expr, high: sp.Expr, facts: list) -> str
     with known(where.known), collecting() as needed:
         for words, candidate in _candidates(other - one, put, free | other.free_symbols | one.free_symbols):
             if reason := never_negative(candidate, DEEPEST):
+                reason = words + reason
                 break
             left_over = candidate
         else:
@@ -56,11 +57,11 @@ def _in_one_case(where: Inside, low: sp.Expr, high: sp.Expr, facts: list) -> str
         need(condition if isinstance(condition, str) else put_outside(where, condition))
     for dummy, meaning in where.back.items():
         reason = reason.replace(str(dummy), str(meaning))
-    return words + reason
+    return reason
 
 
 def _candidates(d: sp.Expr, facts: list, free: set) -> Iterator[tuple[str, sp.Expr]]:
-    """Expressions that are never above d, given the facts: d itself in closed form, with facts put in, with fewer logarithms."""
+    """What is never above d, given the facts: d itself in closed form, with the facts put in, with fewer logarithms."""
     closed = closed_form(d)
     yield "", closed
     yield from (("with the facts put in, ", form) for form in with_facts(closed, sp.S.Zero, facts, free))
@@ -76,9 +77,10 @@ def _candidates(d: sp.Expr, facts: list, free: set) -> Iterator[tuple[str, sp.Ex
 
 def _with_solved_facts(low: sp.Expr, high: sp.Expr, facts: list, conditions: list) -> tuple[sp.Expr, sp.Expr, list, tuple]:
     """Facts that are linear in a symbol put in: q₃ becomes 1 − q₁ − q₂, which is positive if q₃ is."""
-    names = {e: sp.Dummy(str(e), **assumptions(e)) for f in facts for e in f.atoms(sp.Indexed) if not e.indices[0].free_symbols}
+    entries = {e for f in facts for e in f.atoms(sp.Indexed) if not any(i.free_symbols for i in e.indices)}
+    names = {e: sp.Dummy(str(e), **assumptions(e)) for e in sorted(entries, key=str)}
     low, high, *facts = (e.xreplace(names) for e in (low, high, *facts))
-    bound = {v for e in (low, high, *facts) for part in e.atoms(*OPEN) for v in getattr(part, "bound_symbols", part.atoms(sp.Symbol))}
+    bound = _bound_in(low, high, *facts)
     for k in range(len(facts)):
         fact = facts[k]
         if fact.has(*OPEN, AppliedUndef) or fact.free_symbols & bound or (found := solved(fact)) is None:
@@ -90,9 +92,14 @@ def _with_solved_facts(low: sp.Expr, high: sp.Expr, facts: list, conditions: lis
     return low, high, [f for f in facts if isinstance(f, sp.Eq)], tuple(conditions)
 
 
+def _bound_in(*exprs: sp.Basic) -> set[sp.Symbol]:
+    parts = set().union(*(e.atoms(*OPEN) for e in exprs))
+    return {v for part in parts for v in getattr(part, "bound_symbols", part.atoms(sp.Symbol))}
+
+
 def _branches(low: sp.Expr, high: sp.Expr, conditions: tuple, most: int) -> Iterator[tuple[sp.Expr, sp.Expr, tuple]]:
-    """The bound with each |a|, max and min replaced by what it is where a condition holds; the conditions cover everything."""
-    bound = {v for e in (low, high) for part in e.atoms(*OPEN) for v in getattr(part, "bound_symbols", part.atoms(sp.Symbol))}
+    """The bound with each |a|, max and min replaced by what it is where a condition holds; these cover everything."""
+    bound = _bound_in(low, high)
     kinks = [e for e in (low + high).atoms(sp.Abs, sp.Max, sp.Min)
              if not e.free_symbols & bound and all(map(is_shown_real, e.args)) and not e.has(*OPEN, *VALUES)]
     if not kinks or most < 2:

@@ -1,4 +1,4 @@
-"""The smallest value of a function of one variable: by convexity, by the sign of its slope, or at the end where it is lowest."""
+"""The smallest value of a function of one variable: by convexity, by the sign of its slope, or at its lower end."""
 
 from collections.abc import Callable, Iterator
 

@@ -9,8 +9,8 @@ from vae_course.derivations.domain import inside
 # Functions whose value is real, or undefined, at real arguments.
 REAL_AT_REALS = (
     sp.exp, sp.sin, sp.cos, sp.tan, sp.cot, sp.sec, sp.csc, sp.sinh, sp.cosh, sp.tanh, sp.coth, sp.asinh, sp.atan, sp.acot,
-    sp.erf, sp.erfc, sp.Abs, sp.sign, sp.Heaviside, sp.Max, sp.Min, sp.floor, sp.ceiling, sp.factorial, sp.binomial, sp.gamma,
-    sp.digamma, sp.harmonic, sp.re, sp.im, sp.Add, sp.Mul, sp.UnevaluatedExpr)
+    sp.erf, sp.erfc, sp.Abs, sp.sign, sp.Heaviside, sp.Max, sp.Min, sp.floor, sp.ceiling, sp.factorial, sp.binomial,
+    sp.gamma, sp.digamma, sp.harmonic, sp.re, sp.im, sp.Add, sp.Mul, sp.UnevaluatedExpr)
 
 
 def is_shown_real(expr: sp.Expr) -> bool:
@@ -26,7 +26,8 @@ def is_shown_real(expr: sp.Expr) -> bool:
         return all(map(is_shown_real, expr.args))
     if isinstance(expr, sp.Integral | sp.Sum | sp.Product):
         ends = [end for limit in expr.limits for end in limit[1:]]
-        return all(len(limit) == 3 for limit in expr.limits) and all(map(is_shown_real, ends)) and is_shown_real(in_range(expr))
+        whole = all(len(limit) == 3 for limit in expr.limits)
+        return whole and all(map(is_shown_real, ends)) and is_shown_real(in_range(expr))
     if isinstance(expr, sp.Limit):
         f, x, to, _ = expr.args
         return is_shown_real(to) and is_shown_real(f.subs(x, sp.Dummy(real=True)))
@@ -44,8 +45,8 @@ def is_not_negative(expr: sp.Expr) -> bool:
 
 def _is_real_rate(expr: sp.Derivative | sp.Subs) -> bool:
     if isinstance(expr, sp.Subs):
-        return all(map(is_shown_real, expr.point)) and is_shown_real(
-            expr.expr.subs({v: sp.Dummy(real=True) for v in expr.variables}) if not expr.expr.has(sp.Derivative) else expr.expr)
+        names = {} if expr.expr.has(sp.Derivative) else {v: sp.Dummy(real=True) for v in expr.variables}
+        return all(map(is_shown_real, expr.point)) and is_shown_real(expr.expr.subs(names))
     if any(not v.is_extended_real for v in expr.variables):
         return False
     return is_shown_real(expr.expr) or isinstance(expr.expr, AppliedUndef) and bool(expr.expr.is_extended_real)

@@ -5,6 +5,7 @@ for it in tests/test_inequalities.py, with one line that it must not show.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import sympy as sp
 from sympy.core.assumptions import check_assumptions
@@ -31,7 +32,7 @@ def never_negative(d: sp.Expr, depth: int) -> str | None:
     simplest = _simplest(d)
     for rule in RULES:
         for form in dict.fromkeys([simplest, d] if rule in QUICK else [simplest]):
-            if reason := attempt(lambda e: rule(e, depth), form):
+            if reason := attempt(partial(rule, depth=depth), form):
                 return reason
     return None
 
@@ -129,7 +130,8 @@ def _by_range(d: sp.Expr, depth: int) -> str | None:
     for e in sorted(d.atoms(sp.sin, sp.cos, sp.tanh, sp.erf), key=str):
         f = sp.expand(d).subs(e, x := sp.Dummy(real=True))
         if e.is_real and not sp.expand(f).diff(x).has(x) and f.has(x):
-            if depth > 0 and all(_by_sign(g := f.subs(x, end), 0) or _by_range(g, depth - 1) or _simply(g) for end in (-1, 1)):
+            ends = [f.subs(x, end) for end in (-1, 1)]
+            if depth > 0 and all(_by_sign(end, 0) or _by_range(end, depth - 1) or _simply(end) for end in ends):
                 return f"{e} lies between −1 and 1"
     return None
 
@@ -185,7 +187,8 @@ def _by_tangents(d: sp.Expr, depth: int) -> str | None:
 def _simply(d: sp.Expr) -> str | None:
     """The rules that take little time."""
     d = sp.factor(sp.together(d))
-    return "zero" if d == 0 else _by_sign(d, 0) or _by_factors(d, 3) or _by_parts(sp.expand(d), 0) or _by_square(d, 3) or _by_range(d, 2)
+    return (_by_sign(d, 0) or _by_factors(d, 3) or _by_parts(sp.expand(d), 0) or _by_square(d, 3)
+            or _by_range(d, 2))
 
 
 def _by_minimum(d: sp.Expr, depth: int) -> str | None:
@@ -199,5 +202,5 @@ def _by_minimum(d: sp.Expr, depth: int) -> str | None:
 
 
 QUICK: tuple[Rule, ...] = (_by_sign, _by_factors, _by_parts, _by_integrand)  # these see more forms than the simplest
-RULES: tuple[Rule, ...] = (*QUICK, lambda d, depth: _by_square(d, 3), _by_roots, _by_squares_of_both, _by_range, _by_neighbours,
-                           _by_tangents_of_exp, _by_tangents, _by_minimum)
+RULES: tuple[Rule, ...] = (*QUICK, lambda d, depth: _by_square(d, 3), _by_roots, _by_squares_of_both, _by_range,
+                           _by_neighbours, _by_tangents_of_exp, _by_tangents, _by_minimum)

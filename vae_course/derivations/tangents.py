@@ -100,7 +100,7 @@ def _ratio(part: Weighted, scale: sp.Rational) -> sp.Expr:
 
 
 def _means(part: Weighted) -> sp.Expr | None:
-    """Jensen: c₁ log S₁ + c₂ log S₂ + … ≥ the negative terms, if each Sᵢ is a mean of their arguments and the means use them up.
+    """Jensen: Σ cᵢ log Sᵢ ≥ the negative terms, if each Sᵢ is a mean of their arguments and the means use them up.
 
     Which means those are is a linear programme in rational numbers.
     """
@@ -162,5 +162,7 @@ def under_one_integral(d: sp.Expr, facts: list) -> Iterator[sp.Expr]:
 def _weights_of(fact: sp.Eq, whole: sp.Expr) -> Iterator[sp.Expr]:
     """w where the fact says ∫w = 1 over the same range."""
     for side, value in (fact.args, fact.args[::-1]):
-        if isinstance(side, type(whole)) and value == 1 and len(side.limits) == 1 and side.limits[0][1:] == whole.limits[0][1:]:
-            yield side.function.subs(side.limits[0][0], whole.limits[0][0])
+        if isinstance(side, type(whole)) and value == 1 and len(side.limits) == 1:
+            (v, *ends), (u, *wanted) = side.limits[0], whole.limits[0]
+            if ends == wanted:
+                yield side.function.subs(v, u)
