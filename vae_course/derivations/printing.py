@@ -115,6 +115,9 @@ class _Latex(LatexPrinter):
             return ("- " if coefficient == -1 else "") + " ".join(texts)
         return " ".join([self._bracketed(coefficient) if coefficient.is_Add else self._print(coefficient), *texts])
 
+    def _needs_mul_brackets(self, expr: sp.Expr, first: bool = False, last: bool = False) -> bool:
+        return super()._needs_mul_brackets(expr, first, last or not _reaches(expr))  # SymPy looks inside log(…) too
+
     def _print_Pow(self, expr: sp.Pow) -> str:
         base, power = expr.args
         if isinstance(base, sp.log | sp.factorial) and power != -1 or isinstance(base, Filled) and power.is_Integer:
@@ -169,7 +172,8 @@ class _Text(StrPrinter):
         for factor in factors:
             below = isinstance(factor, sp.Pow) and factor.exp is sp.S.NegativeOne
             shown = factor.base if below else factor
-            tight = below and isinstance(shown, sp.Mul) or precedence(shown) < PRECEDENCE["Mul"] and len(factors) > 1
+            tight = below and (isinstance(shown, sp.Mul) or shown.is_Rational and not shown.is_Integer) or \
+                precedence(shown) < PRECEDENCE["Mul"] and len(factors) > 1
             text = self._print(shown)
             text = f"({text})" if tight or (row or sign) and (text.startswith("-") or shown.is_Add) else text
             row += (f"{'' if row else '1'}/" if below else "*" if row else "") + text
