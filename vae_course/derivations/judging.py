@@ -17,8 +17,9 @@ from vae_course.derivations.counterexamples import Search, search
 from vae_course.derivations.definedness import need_same_domain
 from vae_course.derivations.facts import define
 from vae_course.derivations.gaussians import written_out
-from vae_course.derivations.inequalities import prove_nonnegative
+from vae_course.derivations.inequalities import prove_bound
 from vae_course.derivations.lines import shape_of
+from vae_course.derivations.printing import to_text
 from vae_course.derivations.proofs import Unproved, prove_equal
 from vae_course.derivations.verdicts import Line, Proof, Verdict
 
@@ -132,8 +133,8 @@ def _try_to_prove(before: Line, line: Line, where: tuple, given: tuple) -> Trial
             if line.relation == "==":
                 trial.proof = prove_equal(left, right, where, tuple(facts))
             else:
-                difference = right - left if line.relation == "<=" else left - right
-                trial.proof = Proof(prove_nonnegative(difference, where, tuple(facts)))
+                low, high = (left, right) if line.relation == "<=" else (right, left)
+                trial.proof = Proof(prove_bound(low, high, where, tuple(facts)))
         trial.assumed = tuple(needed)
     except Unproved as error:
         trial.left_over = error.args[0]
@@ -161,7 +162,7 @@ def _doubt(line: Line, trial: Trial, met: Search, hint: str, seconds: float) -> 
     why_not = f"No proof was found within {seconds:g} s." if trial.out_of_time else trial.why_not
     message = f"Not decided: “{line.because}”. {why_not or 'Nothing was found at which both lines have a value.'}"
     if trial.left_over is not None:
-        message += f" Left over: {trial.left_over}."
+        message += f" Left over: {to_text(trial.left_over)}."
     if met.undefined_at is not None:
         place = ", ".join(f"{s} = {v}" for s, v in met.undefined_at.items())
         message += f" At {place} one of the lines has no value and the other has one."
