@@ -98,6 +98,7 @@ FORMS = {
     "a root": (D(sqrt(x), x), 1 / (2 * sqrt(x)), []),
     "a root of a square in disguise": (D(sqrt(x ** 2 + 2 * x + 1), x), (x + 1) / sqrt(x ** 2 + 2 * x + 1), [sp.Ne(x, -1)]),
     "a power has no pole": (D(x ** n, x), n * x ** (n - 1), []),
+    "from the inside out": (D(D(x ** 3, x) / (1 + A * x ** 2), x), 6 * x / (1 + A * x ** 2) ** 2, []),
     "both sides meet": (D(x * sp.Abs(x), x), 2 * sp.Abs(x), []),
     "one side is squared": (D(sp.Max(x - a, 0) ** 2, x), 2 * sp.Max(x - a, 0), []),
     "a jump under an integral": (D(line(step * N(z, 0, 1), z), theta), N(theta, 0, 1), []),

@@ -42,6 +42,7 @@ def derivative(f: sp.Expr, x: sp.Basic, close: Close) -> sp.Expr:
         return sp.S.Zero
     if x.is_integer:
         raise NotApplicable("a derivative by a whole number")
+    f = f.xreplace({part: close(part) for part in _outermost(f, (sp.Derivative, sp.Subs, sp.Integral)) if not isinstance(part, sp.Integral)})
     inner = [part for part in _outermost(f, (sp.Integral, sp.Sum, sp.Product, sp.Limit)) if part.has(x)]
     held = {part: sp.Function(f"_F{i}", real=_is_real(part) or None)(x) for i, part in enumerate(inner)}
     outside = f.xreplace(held)
