@@ -118,6 +118,9 @@ def _check(f: sp.Expr, x: sp.Basic) -> None:
         bends = not (e.exp - 1).is_nonnegative and not _is_linear(e.base, x)
         if (not e.base.has(x) if e.exp.has(x) else bends):
             require(sp.Ne(e.base, 0))  # √((x + 1)²) has a kink there
+    for e in f.atoms(sp.Pow):
+        if e.base.has(x) and not e.exp.has(x) and e.exp.free_symbols and not e.exp.is_positive:
+            require(sp.Ne(e.base, 0))  # n·xⁿ⁻¹ has no value at x = 0 where n = 0
     for e in f.atoms(sp.asin, sp.acos):
         require(sp.Ne(1 - e.args[0] ** 2, 0))
 

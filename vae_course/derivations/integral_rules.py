@@ -20,7 +20,7 @@ def power(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr | No
         return None
     if p.is_integer and p.is_nonnegative and low.is_infinite is not True and high.is_infinite is not True:
         return (high ** (p + 1) - low ** (p + 1)) / (p + 1)
-    if not (low.is_nonnegative and is_ordered(low, high) and p.is_real):
+    if not (low.is_nonnegative and (is_ordered(low, high) or high.is_positive) and p.is_real):
         return None
     if not (low == 0 and (p + 1).is_positive or low.is_positive) or high == sp.oo and not (p + 1).is_negative:
         return None
