@@ -1,8 +1,8 @@
 """Derivatives: of expressions without kinks at the place, and under integrals where exchanging the two is justified.
 
-SymPy differentiates; here is decided whether it may. At a kink of |x|, max, steps and cases there is no derivative: away from
-it the condition is required. An integral is closed first; if that leaves integrals, each is differentiated by Leibniz's rule
-where its integrand and the derivative are dominated, and with unknown functions if the reader grants the exchange.
+SymPy differentiates; here is decided whether it may. At a kink of |x|, max, steps and cases there is no derivative: away
+from it the condition is required. An integral is closed first; if that leaves integrals, each is differentiated by Leibniz's
+rule where its integrand and the derivative are dominated, and with unknown functions if the reader grants the exchange.
 """
 
 from collections.abc import Callable
@@ -28,8 +28,8 @@ from vae_course.derivations.integrals import at_kinks
 from vae_course.derivations.scopes import require, tried, within
 
 ENTIRE = (sp.exp, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.erf, sp.erfc)
-ON_THE_LINE = (*ENTIRE, sp.log, sp.tanh, sp.coth, sp.atan, sp.asin, sp.acos, sp.acot, sp.asinh, sp.acosh, sp.atanh, sp.tan, sp.cot,
-               sp.sec, sp.csc, sp.gamma, sp.loggamma, sp.digamma, sp.polygamma, sp.erfi, sp.LambertW)
+ON_THE_LINE = (*ENTIRE, sp.log, sp.tanh, sp.coth, sp.atan, sp.asin, sp.acos, sp.acot, sp.asinh, sp.acosh, sp.atanh, sp.tan,
+               sp.cot, sp.sec, sp.csc, sp.gamma, sp.loggamma, sp.digamma, sp.polygamma, sp.erfi, sp.LambertW)
 FIXED = (sp.sign, sp.Heaviside)  # constant between their jumps
 Close = Callable[[sp.Basic], sp.Basic]
 
@@ -42,7 +42,8 @@ def derivative(f: sp.Expr, x: sp.Basic, close: Close) -> sp.Expr:
         return sp.S.Zero
     if x.is_integer:
         raise NotApplicable("a derivative by a whole number")
-    f = f.xreplace({part: close(part) for part in _outermost(f, (sp.Derivative, sp.Subs, sp.Integral)) if not isinstance(part, sp.Integral)})
+    within_it = _outermost(f, (sp.Derivative, sp.Subs, sp.Integral))
+    f = f.xreplace({part: close(part) for part in within_it if not isinstance(part, sp.Integral)})
     inner = [part for part in _outermost(f, (sp.Integral, sp.Sum, sp.Product, sp.Limit)) if part.has(x)]
     held = {part: sp.Function(f"_F{i}", real=_is_real(part) or None)(x) for i, part in enumerate(inner)}
     outside = f.xreplace(held)
@@ -103,8 +104,9 @@ def _is_smooth_across(f: sp.Expr, slope: sp.Expr, x: sp.Basic, e: sp.Expr) -> bo
 
 def _check(f: sp.Expr, x: sp.Basic) -> None:
     """Raise NotApplicable if f is not known to be differentiable wherever it is defined."""
-    functions = [e for e in f.atoms(sp.Function) if e.has(x) and not isinstance(e, (AppliedUndef, sp.Abs, sp.Max, sp.Min, sp.Piecewise))]
-    powers = [e for e in f.atoms(sp.Pow) if e.has(x) and not (e.exp.is_integer and not e.exp.has(x)) and not isinstance(e, sp.exp)]
+    aside = AppliedUndef, sp.Abs, sp.Max, sp.Min, sp.Piecewise
+    functions = [e for e in f.atoms(sp.Function) if e.has(x) and not isinstance(e, aside)]
+    powers = [e for e in f.atoms(sp.Pow) if e.has(x) and (e.exp.has(x) or not e.exp.is_integer)]
     for e in functions:
         if not isinstance(e, ENTIRE) and not hasattr(e, "formula"):
             known = isinstance(e, ON_THE_LINE) and all(map(_is_on_the_line, e.args))
@@ -113,8 +115,12 @@ def _check(f: sp.Expr, x: sp.Basic) -> None:
     for e in powers:
         if not (_is_on_the_line(e.base) and x.is_extended_real or e.base.is_positive):
             raise NotApplicable(f"{e} may cross a branch cut")
-        if e.exp.has(x) and not e.base.has(x) or not e.exp.has(x) and not (e.exp - 1).is_nonnegative and not _is_linear(e.base, x):
+        bends = not (e.exp - 1).is_nonnegative and not _is_linear(e.base, x)
+        if (not e.base.has(x) if e.exp.has(x) else bends):
             require(sp.Ne(e.base, 0))  # √((x + 1)²) has a kink there
+    for e in f.atoms(sp.Pow):
+        if e.base.has(x) and not e.exp.has(x) and e.exp.free_symbols and not e.exp.is_positive:
+            require(sp.Ne(e.base, 0))  # n·xⁿ⁻¹ has no value at x = 0 where n = 0
     for e in f.atoms(sp.asin, sp.acos):
         require(sp.Ne(1 - e.args[0] ** 2, 0))
 
@@ -134,7 +140,8 @@ def of_a_whole(part: sp.Expr, x: sp.Basic, close: Close) -> sp.Expr:
     """The derivative of an integral, sum or limit."""
     if isinstance(part, sp.Integral) and part.has(AppliedUndef):
         return _under_unknown(part, x, close)
-    if isinstance(part, sp.Sum) and not any(end.has(x) or end.is_finite is False for limit in part.limits for end in limit[1:]):
+    ends = [end for limit in part.limits for end in limit[1:]] if isinstance(part, sp.Sum) else []
+    if isinstance(part, sp.Sum) and not any(end.has(x) or end.is_finite is False for end in ends):
         v, *_ = part.limits[0]
         with within(v, "sum"):
             return sp.Sum(derivative(part.function, x, close), *part.limits)
@@ -168,7 +175,8 @@ def _under_unknown(part: sp.Integral, x: sp.Basic, close: Close) -> sp.Expr:
 
 def _by_leibniz(slope: sp.Expr, f: sp.Expr, limit: tuple, x: sp.Basic) -> sp.Expr:
     v, low, high = limit
-    return sp.Integral(slope, limit) + sum(sign * f.subs(v, end) * end.diff(x) for sign, end in ((1, high), (-1, low)) if end.has(x))
+    moving = [(sign, end) for sign, end in ((1, high), (-1, low)) if end.has(x)]
+    return sp.Integral(slope, limit) + sum(sign * f.subs(v, end) * end.diff(x) for sign, end in moving)
 
 
 def _leibniz(part: sp.Integral, x: sp.Basic, close: Close) -> sp.Expr:

@@ -1,7 +1,7 @@
 """Limits for all values of the other symbols: SymPy's own takes symbols to be in general position, so it gets numbers only.
 
-A limit is brought to s → 0 from above. There it is found by continuity, term by term, by the first terms of the Taylor series
-of a quotient, or, for large t = 1/s, by the leading terms of sums of tᵏ·exp(c·t).
+A limit is brought to s → 0 from above. There it is found by continuity, term by term, by the first terms of the Taylor
+series of a quotient, or, for large t = 1/s, by the leading terms of sums of tᵏ·exp(c·t).
 """
 
 import sympy as sp
@@ -61,7 +61,9 @@ def _times(constant: sp.Expr, value: sp.Expr | None) -> sp.Expr | None:
 
 def is_continuous_at(f: sp.Expr, x: sp.Symbol, at: sp.Expr) -> bool:
     """Whether f is known to be continuous at the place for all values of the other symbols."""
-    if not all(isinstance(e, SMOOTH) for e in f.atoms(sp.Function) if e.has(x)) or not all(s.is_real for s in f.free_symbols):
+    if not all(isinstance(e, SMOOTH) for e in f.atoms(sp.Function) if e.has(x)):
+        return False
+    if not all(s.is_real for s in f.free_symbols):
         return False
     powers = [e for e in f.atoms(sp.Pow) if e.has(x)]
     nonzero = [e.base for e in powers if not e.exp.has(x) and e.exp.is_integer and not e.exp.is_nonnegative]
