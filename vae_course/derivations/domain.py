@@ -12,6 +12,8 @@ from sympy.core.assumptions import check_assumptions
 from sympy.core.relational import Relational
 from sympy.solvers.inequalities import solve_poly_inequality
 
+from vae_course.derivations.closed_forms import closed_form
+from vae_course.derivations.conditions import collecting
 from vae_course.derivations.linear import infeasible
 
 REALS = [sp.Rational(*q) for q in [(3, 2), (-2, 3), (2, 1), (-5, 4), (1, 3), (-3, 2), (7, 5), (-1, 4), (3, 1), (-2, 1)]]
@@ -115,8 +117,18 @@ def _derivative_inside(where: Inside, slope: sp.Derivative) -> sp.Expr:
         a = next((a for a in sorted(shape.free_symbols - others, key=str) if shape.diff(a) != 0), None)
         if a is None:
             return slope
-        inner = sp.Derivative(inner.subs(v, shape), a, evaluate=False) / sp.factor(shape.diff(a))
+        inner = _carried_out(sp.Derivative(inner.subs(v, shape), a, evaluate=False)) / sp.factor(shape.diff(a))
     return inner
+
+
+def _carried_out(slope: sp.Derivative) -> sp.Expr:
+    """The derivative in closed form, where that needs no condition."""
+    try:
+        with collecting() as needed:
+            closed = closed_form(slope)
+    except Exception:  # a rule does not apply, or SymPy gives up with an error of its own
+        return slope
+    return slope if needed else closed
 
 
 def put_outside(where: Inside, expr: sp.Basic) -> sp.Basic:

@@ -15,6 +15,7 @@ from vae_course.derivations.verdicts import Line, StepRefuted, StepUndecided, Ve
 
 SIGNS = {"==": ("=", "≠"), "<=": ("≤", ">"), ">=": ("≥", "<")}
 QUICK = 0.5  # CPU seconds for each line that a hint is looked for with
+_judged: dict[tuple, Verdict] = {}  # an answer that is checked again is not judged again
 
 
 class Refused(Exception):
@@ -146,8 +147,9 @@ def _read(task: Task, d: Derivation, line: object, which: str) -> sp.Basic:
 
 def follow(task: Task, d: Derivation, shown: sp.Basic, relation: str, which: str, because: str = "") -> None:
     """Add the line to the derivation, or raise Refused with the reason."""
+    key = (d.lines[-1].shown, shown, relation, d.given)
     try:
-        verdict = d.judge(shown, because or which, relation)
+        verdict = _judged[key] = _judged[key] if key in _judged else d.judge(shown, because or which, relation)
     except (TypeError, ValueError) as error:
         raise Refused(f"{which}: {error}") from None
     if verdict.outcome == "conditional" and not set(verdict.line.assumed) <= set(task.may_assume):
