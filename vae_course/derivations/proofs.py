@@ -102,7 +102,7 @@ def _rewritings(left: sp.Expr, right: sp.Expr, facts: list, free: set) -> Iterat
     for way in _ways(left, right, facts, free):
         ways.append(way)
         yield from _each(CHEAP, way)
-    for way in sorted(ways, key=lambda way: way.difference.has(sp.exp)):  # exponentials cost most
+    for way in ways:
         yield from _each(COSTLY, way)
 
 
