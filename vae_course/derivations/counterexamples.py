@@ -133,7 +133,7 @@ def points(left: sp.Basic, right: sp.Basic, conditions: tuple, given: tuple, rel
     unknowns = [s for s in _unknowns(together, set(arity)) if s not in shapes]
     helpers = sorted(set().union(*(shape.free_symbols for shape in shapes.values())) - set(unknowns), key=str)
     wanted = _unknowns(together, set(arity))
-    seen = set()
+    applied, seen = together.atoms(AppliedUndef), set()
     largest = 60 if together.has(sp.factorial, sp.binomial, sp.gamma, sp.Sum, sp.Product) or any(
         not e.exp.is_number for e in together.atoms(sp.Pow)) else 10 ** 9  # 10⁶! has too many digits
     choices, looked_at = _choices([*unknowns, *helpers], largest), () if arity or given else (left, right, relation)
@@ -146,7 +146,9 @@ def points(left: sp.Basic, right: sp.Basic, conditions: tuple, given: tuple, rel
             if (not arity and key in seen) or not all(examples.obeys(s, v) for s, v in values.items()):
                 continue
             seen.add(key)
-            if all(examples.put_in(c, functions_of(point)).xreplace(values) == sp.true for c in conditions):
+            functions = functions_of(point)
+            if examples.keep_to_assumptions(applied, functions, values) and all(
+                    examples.put_in(c, functions).xreplace(values) == sp.true for c in conditions):
                 yield point
 
 

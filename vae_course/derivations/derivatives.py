@@ -65,7 +65,7 @@ def derivative(f: sp.Expr, x: sp.Basic, close: Close) -> sp.Expr:
 
 
 def _may_hold_again(f: sp.Expr, x: sp.Basic) -> bool:
-    """Whether an entry or a function's value in f may be x and does not look so: qₖ is q₁ at k = 1, f(y) is f(x) at y = x."""
+    """Whether an entry or a function's value in f may be x without looking so: qₖ is q₁ at k = 1, f(y) is f(x) at y = x."""
     if not isinstance(x, VALUES):
         return False
     name, places = _name_and_places(x)
