@@ -1,6 +1,6 @@
 """Random lines: whatever the prover marks is true, whatever it refutes is false, and most true ones are marked.
 
-VAE_COURSE_SEED chooses other lines.
+VAE_COURSE_SEED chooses other lines. Five thousand of each stand in files of their own, which two processes share.
 """
 
 import collections
@@ -56,13 +56,6 @@ def check(true: bool, n_lines: int, part: int, capsys) -> None:
 @pytest.mark.parametrize("true", [True, False])
 def test_two_hundred_lines(true, capsys):
     check(true, FEW, 0, capsys)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("part", range(1, PARTS + 1))
-@pytest.mark.parametrize("true", [True, False])
-def test_five_thousand_lines(true, part, capsys):
-    check(true, MANY // PARTS, part, capsys)
 
 
 def test_enclosures_see_what_differs():
