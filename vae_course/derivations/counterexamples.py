@@ -54,7 +54,8 @@ def search(left: sp.Basic, right: sp.Basic, relation: str, conditions: tuple = (
            n_points: int | None = None) -> Search:
     """Compare both sides at up to n_points points inside the assumptions of the symbols, the conditions and the facts."""
     result = Search()
-    left, right, *facts = (_without_open_indices(e) for e in (left, right, *given))
+    left, right, *others = _without_open_indices((left, right, *given, *conditions))
+    facts, conditions = others[:len(given)], tuple(others[len(given):])
     is_open = sp.Tuple(left, right).has(sp.Integral, sp.Limit, sp.Sum, sp.Product)
     n_points = min(n_points or PLAIN_POINTS, OPEN_POINTS) if is_open else 2 * (n_points or PLAIN_POINTS)
     if is_open and sp.Tuple(left, right).has(sp.Derivative):
@@ -63,7 +64,7 @@ def search(left: sp.Basic, right: sp.Basic, relation: str, conditions: tuple = (
     for point in points(left, right, conditions, tuple(facts), relation):
         if result.n_compared >= n_points or result.n_complex + result.n_unknown >= (5 if is_open else 2 * n_points):
             break
-        functions = {f: example for f, example in point.items() if isinstance(f, UndefinedFunction)}
+        functions = functions_of(point)
         if last[0] != functions:
             last = functions, [_ready(side, functions) for side in (left, right)]
         found = _compare(*last[1], numbers_of(point), relation, result, point)
@@ -132,7 +133,7 @@ def points(left: sp.Basic, right: sp.Basic, conditions: tuple, given: tuple, rel
     unknowns = [s for s in _unknowns(together, set(arity)) if s not in shapes]
     helpers = sorted(set().union(*(shape.free_symbols for shape in shapes.values())) - set(unknowns), key=str)
     wanted = _unknowns(together, set(arity))
-    seen = set()
+    applied, seen = together.atoms(AppliedUndef), set()
     largest = 60 if together.has(sp.factorial, sp.binomial, sp.gamma, sp.Sum, sp.Product) or any(
         not e.exp.is_number for e in together.atoms(sp.Pow)) else 10 ** 9  # 10⁶! has too many digits
     choices, looked_at = _choices([*unknowns, *helpers], largest), () if arity or given else (left, right, relation)
@@ -145,7 +146,9 @@ def points(left: sp.Basic, right: sp.Basic, conditions: tuple, given: tuple, rel
             if (not arity and key in seen) or not all(examples.obeys(s, v) for s, v in values.items()):
                 continue
             seen.add(key)
-            if all(c.xreplace(values) == sp.true for c in conditions):
+            functions = functions_of(point)
+            if examples.keep_to_assumptions(applied, functions, values) and all(
+                    examples.put_in(c, functions).xreplace(values) == sp.true for c in conditions):
                 yield point
 
 
@@ -211,19 +214,23 @@ def _agree(a: sp.Expr, b: sp.Expr, numbers: dict) -> bool:
     return all(o.high - o.low <= 1e-6 * (1 + abs(o.middle)) for o in (one, other))
 
 
-def _without_open_indices(expr: sp.Basic) -> sp.Basic:
-    """Sums of qₖ to a number are written out; where k stays a variable, qₖ becomes a function of it."""
-    if not expr.has(sp.Indexed):
-        return expr
-    expr = closed_form(expr) if expr.has(sp.Sum, sp.Product) else expr
-    names = {q.base: sp.Function(str(q.base), **q.base.label.assumptions0) for q in expr.atoms(sp.Indexed)
+def _without_open_indices(exprs: tuple) -> list[sp.Basic]:
+    """Sums of qₖ to a number are written out; a q whose k stays a variable somewhere is a function everywhere, in q₁ too."""
+    exprs = [closed_form(e) if e.has(sp.Indexed) and e.has(sp.Sum, sp.Product) else e for e in exprs]
+    names = {q.base: sp.Function(str(q.base), **q.base.label.assumptions0) for e in exprs for q in e.atoms(sp.Indexed)
              if not all(index.is_number for index in q.indices) and isinstance(q.base.label, sp.Symbol)}
-    return expr.replace(lambda e: isinstance(e, sp.Indexed) and e.base in names, lambda e: names[e.base](*e.indices))
+    return [e.replace(lambda q: isinstance(q, sp.Indexed) and q.base in names, lambda q: names[q.base](*q.indices))
+            for e in exprs]
 
 
 def numbers_of(point: dict) -> dict:
     """The part of the point that gives numbers, without the functions."""
     return {s: v for s, v in point.items() if not isinstance(s, UndefinedFunction)}
+
+
+def functions_of(point: dict) -> dict:
+    """The part of the point that gives concrete functions."""
+    return {f: example for f, example in point.items() if isinstance(f, UndefinedFunction)}
 
 
 # ---------------------------------------------------------------- what is shown
@@ -245,8 +252,7 @@ def _rounded(o: Certified, digits: int) -> sp.Expr:
 
 def filled_in(expr: sp.Basic, point: dict) -> sp.Basic:
     """The formula with the counterexample put in and nothing computed, as a reader would write it."""
-    functions = {f: example for f, example in point.items() if isinstance(f, UndefinedFunction)}
-    expr, numbers = examples.put_in(expr, functions), numbers_of(point)
+    expr, numbers = examples.put_in(expr, functions_of(point)), numbers_of(point)
     if isinstance(expr, sp.MatrixBase):
         return expr.applyfunc(lambda entry: filled_in(entry, numbers))
     expr = expr.replace(lambda e: isinstance(e, sp.Derivative), lambda d: sp.Subs(d, tuple(d.variables), tuple(d.variables))
