@@ -60,17 +60,17 @@ def search(left: sp.Basic, right: sp.Basic, relation: str, conditions: tuple = (
     n_points = min(n_points or PLAIN_POINTS, OPEN_POINTS) if is_open else 2 * (n_points or PLAIN_POINTS)
     if is_open and sp.Tuple(left, right).has(sp.Derivative):
         n_points = min(n_points, 4)  # each slope takes several integrals
-    last: tuple = (None, ())
+    last: tuple[dict | None, list, list] = (None, [], [])
     for point in points(left, right, conditions, tuple(facts), relation):
         if result.n_compared >= n_points or result.n_complex + result.n_unknown >= (5 if is_open else 2 * n_points):
             break
         functions = functions_of(point)
         if last[0] != functions:
-            last = functions, [_ready(side, functions) for side in (left, right)]
-        found = _compare(*last[1], numbers_of(point), relation, result, point)
+            last = functions, _ready(left, functions), _ready(right, functions)
+        found = _compare(last[1], last[2], numbers_of(point), relation, result, point)
         if found:
-            *values, how = found
-            result.found = Difference(point, *_shown(*values, getattr(left, "shape", ())), how)
+            one, other, how = found
+            result.found = Difference(point, *_shown(one, other, getattr(left, "shape", ())), how)
             return result
     return result
 
@@ -81,7 +81,8 @@ def _ready(side: sp.Basic, functions: dict) -> list[sp.Expr]:
     return [prepared(examples.put_in(entry, functions)) for entry in entries]
 
 
-def _compare(left: list, right: list, numbers: dict, relation: str, result: Search, point: dict) -> tuple | None:
+def _compare(left: list, right: list, numbers: dict, relation: str, result: Search,
+             point: dict) -> tuple[list[Certified], list[Certified], str] | None:
     """(left values, right values, certificate) if a pair violates the relation at the point; counts what happened."""
     outcomes = [[_outcome(entry.xreplace(numbers)) for entry in side] for side in (left, right)]
     failed = [[o for o in side if isinstance(o, NoValue)] for side in outcomes]
@@ -92,10 +93,11 @@ def _compare(left: list, right: list, numbers: dict, relation: str, result: Sear
         sure = [[_outcome(entry.xreplace(numbers), 60, True) for entry in side] for side in (left, right)]
         if any(isinstance(o, NoValue) for side in sure for o in side):
             return None
-        if not any(_violates(a, b, relation) for a, b in zip(*sure)):
+        one, other = ([o for o in side if isinstance(o, Certified)] for side in sure)  # all of them
+        if not any(_violates(a, b, relation) for a, b in zip(one, other)):
             return None
-        ways = sorted(set().union(*(o.how for side in sure for o in side)))
-        return *sure, "; ".join(ways) or "intervals that exclude each other"
+        ways = sorted(set().union(*(o.how for o in (*one, *other))))
+        return one, other, "; ".join(ways) or "intervals that exclude each other"
     kinds = {o.kind for side in failed for o in side}
     result.n_complex += "complex" in kinds
     result.n_unknown += "complex" not in kinds
@@ -136,7 +138,7 @@ def points(left: sp.Basic, right: sp.Basic, conditions: tuple, given: tuple, rel
     applied, seen = together.atoms(AppliedUndef), set()
     largest = 60 if together.has(sp.factorial, sp.binomial, sp.gamma, sp.Sum, sp.Product) or any(
         not e.exp.is_number for e in together.atoms(sp.Pow)) else 10 ** 9  # 10⁶! has too many digits
-    choices, looked_at = _choices([*unknowns, *helpers], largest), () if arity or given else (left, right, relation)
+    choices, looked_at = _choices([*unknowns, *helpers], largest), None if arity or given else (left, right, relation)
     for k, numbers in enumerate(chain(islice(choices, 3), _suspects(looked_at, [*unknowns, *helpers], shapes), choices)):
         numbers |= {symbol: shape.xreplace(numbers) for symbol, shape in shapes.items()}
         numbers = {s: numbers[s] for s in wanted}
@@ -152,7 +154,7 @@ def points(left: sp.Basic, right: sp.Basic, conditions: tuple, given: tuple, rel
                 yield point
 
 
-def _suspects(looked_at: tuple, symbols: list, shapes: dict) -> list[dict]:
+def _suspects(looked_at: tuple[sp.Basic, sp.Basic, str] | None, symbols: list, shapes: dict) -> list[dict]:
     """Where double precision says that two closed formulas differ most; none where it has no word for a function."""
     if not (looked_at and symbols and all(s.is_real for s in symbols)) or sp.Tuple(*looked_at[:2]).has(*OPEN):
         return []

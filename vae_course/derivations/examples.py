@@ -1,6 +1,6 @@
 """Concrete functions and numbers in place of unknown ones, such that every assumption and every fact holds."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import sympy as sp
 from sympy.core.function import AppliedUndef, UndefinedFunction
@@ -113,7 +113,7 @@ def _density(f: UndefinedFunction, xs: tuple, sums: list, sigma: sp.Expr, shift:
 
 # ---------------------------------------------------------------- numbers that satisfy the facts
 
-def through_points(facts: list[sp.Equality], functions: dict, numbers: dict) -> dict:
+def through_points(facts: Sequence[sp.Equality], functions: dict, numbers: dict) -> dict:
     """The concrete functions bent so that facts such as f(2) = 3 hold."""
     for f, example in functions.items():
         x, targets = example.variables[0], {}
