@@ -207,3 +207,19 @@ def test_smooth_means_real():
 
 def test_roots_are_cancelled():
     assert sp.simplify(cancelled(sqrt(A) * (A + B) / (sqrt(A + B) * sqrt(A))) - sqrt(A + B)) == 0
+
+
+@pytest.mark.parametrize(("expr", "by"), [
+    (Sum(P[k] ** 2, (k, 1, count)), P[1]), (P[k], P[n]), (Sum(P[k] ** 2, (k, 1, count)), P[k]), (f(x) * f(z), f(z)),
+    (Int(f(t), (t, 0, 1)), f(x)), (D(f(x), x), f(x)), (Sum(P[k], (k, 1, 3)), P[n]), (sp.Max(P[1], P[k]), P[1])])
+def test_no_derivative_by_an_entry_that_may_stand_there_under_another_name(expr, by):
+    slope = D(expr, by)
+    assert closed(slope)[0].has(D)
+
+
+@pytest.mark.parametrize(("expr", "by", "slope"), [
+    (P[1] ** 2 + P[2], P[1], 2 * P[1]), (P[k + 1] + P[k] ** 2, P[k], 2 * P[k]), (f(x) * f(x + 1), f(x), f(x + 1)),
+    (Sum(P[k] ** 2, (k, 1, 4)), P[2], 2 * P[2]), (f(x) ** 2, f(x), 2 * f(x)), (f(1) * f(2), f(1), f(2)),
+    (log(Sum(exp(P[k]), (k, 1, 2))), P[1], exp(P[1]) / (exp(P[1]) + exp(P[2])))])
+def test_derivatives_by_an_entry_that_no_other_one_can_be(expr, by, slope):
+    assert closed(D(expr, by)) == (slope, [])

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import sympy as sp
 from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
+from sympy.matrices.expressions.matexpr import MatrixElement
 
 from vae_course.derivations import kinks
 from vae_course.derivations.conditions import INTERCHANGE, NotApplicable
@@ -30,6 +31,7 @@ from vae_course.derivations.scopes import require, tried, within
 ENTIRE = (sp.exp, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.erf, sp.erfc)
 ON_THE_LINE = (*ENTIRE, sp.log, sp.tanh, sp.coth, sp.atan, sp.asin, sp.acos, sp.acot, sp.asinh, sp.acosh, sp.atanh, sp.tan,
                sp.cot, sp.sec, sp.csc, sp.gamma, sp.loggamma, sp.digamma, sp.polygamma, sp.erfi, sp.LambertW)
+VALUES = (sp.Indexed, AppliedUndef, MatrixElement)
 FIXED = (sp.sign, sp.Heaviside)  # constant between their jumps
 Close = Callable[[sp.Basic], sp.Basic]
 
@@ -38,6 +40,10 @@ def derivative(f: sp.Expr, x: sp.Basic, close: Close) -> sp.Expr:
     """df/dx. Raises NotApplicable where it is not shown that there is one."""
     if isinstance(f, sp.MatrixBase):
         return f.applyfunc(lambda entry: derivative(entry, x, close))
+    if _may_hold_again(f, x):
+        f = close(f)  # a sum to a number is written out
+        if _may_hold_again(f, x):
+            raise NotApplicable(f"{f} holds what may be {x} under another name")
     if not f.has(x):
         return sp.S.Zero
     if x.is_integer:
@@ -56,6 +62,29 @@ def derivative(f: sp.Expr, x: sp.Basic, close: Close) -> sp.Expr:
     slopes = {sp.Derivative(name, x): of_a_whole(part, x, close) for part, name in held.items()}
     back = {name: part for part, name in held.items()}
     return slope.xreplace(slopes).xreplace(back).xreplace({dummy: e for e, dummy in fixed.items()})
+
+
+def _may_hold_again(f: sp.Expr, x: sp.Basic) -> bool:
+    """Whether an entry or a function's value in f may be x without looking so: qₖ is q₁ at k = 1, f(y) is f(x) at y = x."""
+    if not isinstance(x, VALUES):
+        return False
+    name, places = _name_and_places(x)
+    wholes = f.atoms(*OPEN)
+    bound = {v for whole in wholes for v in getattr(whole, "bound_symbols", whole.args[1:2])}
+    if any(d.has(name) for d in wholes if isinstance(d, sp.Derivative | sp.Subs)):
+        return True
+    for e in f.atoms(type(x)) if isinstance(x, sp.Indexed | MatrixElement) else f.atoms(AppliedUndef):
+        other, elsewhere = _name_and_places(e)
+        gaps = [a - b for a, b in zip(places, elsewhere)]
+        is_apart = any(gap.is_nonzero and not gap.free_symbols & bound for gap in gaps)
+        if other == name and not is_apart and (e != x or x.atoms(sp.Symbol) & bound):
+            return True
+    return isinstance(x, MatrixElement) and f.xreplace({e: sp.S.Zero for e in f.atoms(MatrixElement)}).has(name)
+
+
+def _name_and_places(e: sp.Basic) -> tuple[object, tuple]:
+    """q and (k,) of qₖ, f and (x,) of f(x)."""
+    return (e.func, e.args) if isinstance(e, AppliedUndef) else (e.args[0], e.args[1:])
 
 
 def _outermost(f: sp.Basic, kinds: tuple) -> list[sp.Basic]:

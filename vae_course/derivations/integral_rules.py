@@ -154,10 +154,10 @@ def antiderivative(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.
     for part in proposed.atoms(sp.Pow):
         if part.exp.is_negative and not part.has(u) and not part.base.is_positive:
             need(sp.Ne(part.base, 0))
-    ends = limit(proposed, u, low, "+"), limit(proposed, u, high, "-")
-    if None in ends or not all(end.is_finite is not False for end in ends):
+    at_low, at_high = limit(proposed, u, low, "+"), limit(proposed, u, high, "-")
+    if at_low is None or at_high is None or at_low.is_finite is False or at_high.is_finite is False:
         return None
-    return ends[1] - ends[0]
+    return at_high - at_low
 
 
 def _generic(proposed: sp.Expr) -> sp.Expr | None:

@@ -44,7 +44,8 @@ def _groups(f: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> list[sp.Ex
     terms = [constant * g for g, constant in collected.items()]
     if len(terms) == 1:
         return terms
-    apart, together = [], []
+    apart: list[sp.Expr] = []
+    together: list[sp.Expr] = []
     for term in terms:
         (apart if converges(term, u, low, high) else together).append(term)
     return apart + together if len(together) <= 1 else [*apart, sp.Add(*together)]

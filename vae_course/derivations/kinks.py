@@ -16,19 +16,20 @@ class Unordered(Exception):
 
 def pieces(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> list[Piece] | None:
     """(g, variable, from, to) for parts of the range without kinks inside; None if they are not found."""
-    roots = {e: roots_of(e, u) for e in changing(g, u)}
-    if not is_ordered(low, high) or any(found is None for found in roots.values()):
+    shapes = {e: roots_of(e, u) for e in changing(g, u)}
+    roots = {e: shape for e, shape in shapes.items() if shape is not None}
+    if not is_ordered(low, high) or len(roots) < len(shapes):
         return None
     try:
-        places = _in_order({root for found in roots.values() for root, _ in found[1]}, low, high)
+        places = _in_order({root for _, places in roots.values() for root, _ in places}, low, high)
     except Unordered:
         return None
     ends = [low, *places, high]
     found = []
     for left, right in zip(ends, ends[1:]):
         v = bound_variable(left, right, free_level(g))
-        signs = {e: _sign(roots[e], left, right) for e in roots}
-        if None in signs.values():
+        signs = {e: sign for e, shape in roots.items() if (sign := _sign(shape, left, right)) is not None}
+        if len(signs) < len(roots):
             return None
         found.append((_without_kinks(g, u, signs).subs(u, v), v, left, right))
     return found

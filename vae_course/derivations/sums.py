@@ -66,7 +66,8 @@ def _groups(f: sp.Expr, k: sp.Symbol, low: sp.Expr, high: sp.Expr) -> list[sp.Ex
     terms = terms_of(f)
     if high != sp.oo and low != -sp.oo or len(terms) == 1:
         return list(terms)
-    apart, together = [], []
+    apart: list[sp.Expr] = []
+    together: list[sp.Expr] = []
     for term in terms:
         (apart if series_converges(term, k, low) else together).append(term)
     return apart + together if len(together) <= 1 else [*apart, sp.Add(*together)]
