@@ -115,7 +115,7 @@ def test_an_integral_with_a_name_refutes_wrong_values(wrong):
 def test_what_is_held_unevaluated_is_shown_and_computed():
     f, P = sp.Function("f", positive=True), sp.Symbol("P", positive=True)
     held = Derivation(f(x) / sp.UnevaluatedExpr(f(x) / P))
-    assert held.result != P
+    assert held.lines[0].shown != P
     held.step(P, because="f cancels")
     refusal(Derivation(f(x) / sp.UnevaluatedExpr(f(x) / P)), 1 / P)
 
@@ -155,9 +155,8 @@ k = sp.symbols("k", integer=True)
     (sp.Sum(sp.exp(-k ** 2), (k, 0, sp.oo)), sp.Sum(sp.exp(-k ** 2) * sp.sign(k), (k, 0, sp.oo))),   # not at k = 0
     (sp.Limit(sp.sign(x), x, 0, "+-"), sp.Integer(1)), (sp.log(x ** 2), 2 * sp.log(x)),
     (sp.log(a * b), sp.log(a) + sp.log(b)), (sp.atan(sp.tan(x)), x), (sp.acos(sp.cos(x)), x)])
-def test_false_on_a_part_of_the_domain_is_never_marked(left, wrong):
-    with pytest.raises((StepRefuted, StepUndecided)):
-        Derivation(left, seconds=2).step(wrong, because="generically")
+def test_false_on_a_part_of_the_domain_has_no_plain_mark(left, wrong):
+    assert Derivation(left, seconds=2).judge(wrong).outcome != "proved"
 
 
 @pytest.mark.parametrize(("left", "relation"), [
@@ -172,17 +171,18 @@ def test_a_bound_across_a_jump_or_a_pole_is_never_marked(left, relation):
 
 
 def test_facts_do_not_divide_by_zero():
-    with pytest.raises((StepRefuted, StepUndecided)):
-        Derivation(x * y, given=[sp.Eq(a * x, b)]).step(b * y / a, because="a may be 0")
+    verdict = Derivation(x * y, given=[sp.Eq(a * x, b)]).judge(b * y / a)
+    assert verdict.outcome != "proved" and verdict.line.assumed in ((), (sp.Ne(a, 0),))
 
 
-def test_conditions_are_open_and_finite():
+def test_conditions_may_be_closed_and_are_finite():
     unknown = sp.Symbol("t")
-    with pytest.raises(TypeError, match="strict inequalities"):
-        Derivation(sp.sign(unknown), where=[unknown >= 0])
+    assert Derivation(sp.sign(x), where=[x >= 0]).judge(1).outcome == "refuted"
+    assert Derivation(sp.sign(x), where=[x > 0]).judge(1).outcome == "proved"
+    assert Derivation(sp.Abs(x), where=[x >= 0]).judge(x).outcome == "proved"
     with pytest.raises((StepRefuted, StepUndecided)):
         Derivation(sp.exp(-unknown), where=[unknown > 0, unknown < sp.oo]).step(0, because="no")
-    with pytest.raises(ValueError, match="over sigma from -1, but sigma is declared not to be negative"):
+    with pytest.raises(ValueError, match="over sigma from -1 to 1, but sigma is declared to be positive"):
         Derivation(sp.Integral(s, (s, -1, 1)))
     with pytest.raises(TypeError, match="must have limits"):
         Derivation(sp.Integral(sp.exp(-x ** 4), x))
@@ -232,20 +232,20 @@ def test_the_density_reads_as_on_paper_and_is_written_out_for_the_proof():
 # ---------------------------------------------------------------- bad input
 
 def test_bad_arguments_are_named():
-    with pytest.raises(TypeError, match="start must be a SymPy expression, got 'x'"):
+    with pytest.raises(ValueError, match="the name “x” is not known here"):
         Derivation("x")
     with pytest.raises(TypeError, match="expression must be a SymPy expression.*right-hand side"):
         Derivation(x).step(sp.Eq(x, y), because="an equation")
-    with pytest.raises(TypeError, match="expression must be a SymPy expression, got True"):
+    with pytest.raises(TypeError, match="expression must be a SymPy expression or a text, got True"):
         Derivation(x).step(x == x, because="a Python comparison")
-    with pytest.raises(TypeError, match="expression must be a SymPy expression, got None"):
+    with pytest.raises(TypeError, match="expression must be a SymPy expression or a text, got None"):
         Derivation(x).step(None, because="nothing")
     for because in ("", "  ", None):
         with pytest.raises(ValueError, match="because must say the reason"):
             Derivation(x).step(x, because=because)
     with pytest.raises(ValueError, match='relation must be "<=" or ">=", got "<"'.replace('"<"', "'<'")):
         Derivation(x).bound(x, because="strict", relation="<")
-    with pytest.raises(TypeError, match="where must hold strict inequalities"):
+    with pytest.raises(TypeError, match="where must hold inequalities"):
         Derivation(x, where=[x])
     with pytest.raises(TypeError, match="given must hold equalities"):
         Derivation(x, given=[x > 0])
@@ -261,9 +261,9 @@ def test_two_symbols_of_one_name_are_called_out():
 # ---------------------------------------------------------------- time
 
 class Endless(sp.Function):
-    """A function whose derivative SymPy looks for and never finds."""
+    """A function that SymPy multiplies out for ever."""
 
-    def fdiff(self, argindex=1):
+    def _eval_expand_mul(self, **hints):
         while True:
             sum(range(1000))
 
@@ -277,7 +277,7 @@ def each_clock(request, monkeypatch):
 
 @pytest.mark.parametrize("where", ["main thread", "another thread"])
 def test_a_step_ends_in_time_and_says_so(where, each_clock):
-    d, caught = Derivation(sp.Derivative(Endless(x), x, evaluate=False), seconds=1), []
+    d, caught = Derivation(Endless(x), seconds=1), []
 
     def attempt():
         started = time.thread_time()

@@ -1,13 +1,16 @@
 """Where a line has a value: an equality claims that wherever one side is defined, both are."""
 
+from collections.abc import Callable
+
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from vae_course.derivations.closed_forms import closed_form
 from vae_course.derivations.conditions import NotApplicable, collecting, factors_of, known, need, parts_of, tidy
+from vae_course.derivations.convergence import converges
 from vae_course.derivations.domain import inside, put_inside, put_outside
 from vae_course.derivations.functions import bound_variable
-from vae_course.derivations.gaussians import NormalDensity
+from vae_course.derivations.gaussians import NormalDensity, written_out
 from vae_course.derivations.verdicts import Line
 from vae_course.derivations.written import evaluated
 
@@ -56,10 +59,18 @@ def exists(whole: sp.Expr) -> bool:
         return True
     try:
         with collecting() as needed:
-            closed = closed_form(whole)
+            closed = closed_form(written_out(whole))
+            converging = all(isinstance(part, sp.Integral) and len(part.limits) == 1
+                             and converges(part.function, *part.limits[0]) for part in closed.atoms(*WHOLES))
     except Exception:  # a rule does not apply, or SymPy gives up with an error of its own
         return False
-    return not needed and not closed.has(*WHOLES, sp.nan, sp.zoo, sp.oo, -sp.oo, sp.AccumBounds)
+    return not needed and converging and not closed.xreplace({part: sp.S.One for part in closed.atoms(*WHOLES)}).has(
+        sp.nan, sp.zoo, sp.oo, -sp.oo, sp.AccumBounds)
+
+
+def exist_with(expr: sp.Basic, put: Callable[[sp.Basic], sp.Basic]) -> bool:
+    """Whether what vanishes from the expression when values are put in, as in 0·∫, has a value there."""
+    return all(exists(put(whole)) for whole in expr.atoms(*WHOLES) if not put(expr).has(put(whole)))
 
 
 def asked_by(line: sp.Basic) -> set[sp.Basic]:
@@ -95,6 +106,7 @@ def _for_all(condition: sp.Basic, v: sp.Symbol, low: sp.Expr, high: sp.Expr) -> 
 def _asked_by_part(part: sp.Basic) -> list[sp.Basic]:
     if isinstance(part, sp.Pow):
         base, exponent = evaluated(part.base), evaluated(part.exp)
+        base = _closed(base) if base.has(*WHOLES) else base
         if exponent.is_nonnegative or base.is_zero is False:
             return []
         if base == 0:
@@ -114,6 +126,16 @@ def _asked_by_part(part: sp.Basic) -> list[sp.Basic]:
     if isinstance(condition, sp.Ne):
         return [_not_zero(f) for f in factors_of(condition.lhs - condition.rhs) if f.free_symbols]
     return [condition] if condition not in (sp.true, sp.false) else []
+
+
+def _closed(base: sp.Expr) -> sp.Expr:
+    """The closed form of a divisor, where that needs no condition."""
+    try:
+        with collecting() as needed:
+            closed = closed_form(written_out(base))
+    except Exception:  # a rule does not apply, or SymPy gives up with an error of its own
+        return base
+    return base if needed else closed
 
 
 def _not_zero(factor: sp.Expr) -> sp.Ne:

@@ -55,7 +55,8 @@ def _judge(before: Line, line: Line, where: tuple, given: tuple, seconds: float)
         raise TypeError("a bound is between numbers, and these lines are matrices")
     task = Task(before, line, where, given)
     trial = task.prove(min(BRIEFLY, seconds / 2))
-    met = task.look(min(BRIEFLY, seconds / 2), 4, trial.assumed)  # a wrong line is often refuted before all proofs fail
+    few = 2 if before.expression.has(*WHOLES) or line.expression.has(*WHOLES) else 4
+    met = task.look(min(BRIEFLY, seconds / 2), few, trial.assumed)  # a wrong line is often refuted before all proofs fail
     if trial.out_of_time and not met.found:
         trial = task.prove(seconds / 2)
     if not trial.proof and not met.found:

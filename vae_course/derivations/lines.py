@@ -86,6 +86,9 @@ def _refuse_range(name: str, part: sp.Expr) -> None:
     if not all(len(limit) == 3 for limit in part.limits):
         raise TypeError(f"{name} must have limits on every integral and sum, got {part}")
     for v, low, high in part.limits:
+        if not isinstance(part, sp.Integral) and not (high - low).is_integer and (high - low).is_finite is not False:
+            raise ValueError(f"{name} has {_kind(part)} over {v} from {low} to {high}, whose ends are not shown to be whole "
+                             "numbers apart; declare the symbols in them with integer=True")
         for assumption, value in getattr(v, "_assumptions_orig", {}).items():
             if value is None or assumption in ALWAYS and (value or assumption in ("infinite", "imaginary")):
                 continue

@@ -13,7 +13,7 @@ from sympy.core.function import AppliedUndef
 
 from vae_course.derivations.closed_forms import closed_form, same_range_together, terms_of
 from vae_course.derivations.conditions import collecting, is_known, known, need
-from vae_course.derivations.definedness import WHOLES, exists
+from vae_course.derivations.definedness import WHOLES, exist_with, exists
 from vae_course.derivations.domain import Inside, cases, put_inside, put_outside
 from vae_course.derivations.facts import define, with_facts
 from vae_course.derivations.verdicts import Proof
@@ -55,6 +55,9 @@ def _prove_case(domain: Inside, left: sp.Expr, right: sp.Expr, conditions: tuple
     free = set().union(*(e.free_symbols for e in (left, right, *conditions)))
     (left, right), others = define((left, right), given, free)
     one, other, *facts = (put_inside(domain, e) for e in (left, right, *others))
+    if any(shape.is_number for shape in domain.shapes.values()) and not all(
+            exist_with(e, lambda part: put_inside(domain, part)) for e in (left, right)):
+        raise Unproved(one - other)
     free |= put_inside(domain, sp.Tuple(*sorted(free, key=str))).free_symbols
     try:
         with known((*conditions, *domain.known)), collecting() as needed:
@@ -88,8 +91,7 @@ def _holds_at_the_special_value(condition, left: sp.Expr, right: sp.Expr, facts:
     one, other, *rest = (e.subs(at) for e in (left, right, *facts))
     if any(e.has(sp.nan, sp.zoo, sp.oo, -sp.oo) and not e.has(sp.Integral, sp.Sum, sp.Limit) for e in (one, other)):
         return False
-    vanished = (whole.subs(at) for e in (left, right) for whole in e.atoms(*WHOLES) if not e.subs(at).has(whole.subs(at)))
-    if not all(exists(whole) for whole in vanished):
+    if not all(exist_with(e, lambda part: part.subs(at)) for e in (left, right)):
         return False
     try:
         with collecting() as more:
@@ -107,7 +109,7 @@ def _rewritings(left: sp.Expr, right: sp.Expr, facts: list, free: set) -> Iterat
     for way in _ways(left, right, facts, free):
         ways.append(way)
         yield from _each(CHEAP, way)
-    for way in ways:
+    for way in sorted(ways, key=lambda way: way.difference.has(sp.exp)):  # logarithms before exponentials
         yield from _each(COSTLY, way)
 
 
@@ -128,6 +130,8 @@ def _ways(left: sp.Expr, right: sp.Expr, facts: list, free: set) -> Iterator[Way
         with collecting() as needed:
             one, other = attempt(closed_form, left), attempt(closed_form, right)
         if one is None or other is None or one.has(sp.nan, sp.zoo) or other.has(sp.nan, sp.zoo):
+            return
+        if not all(exists(whole) for e in (left, right) for whole in _cancelled(e)):
             return
         words = "integrals, sums, derivatives and limits carried out"
         forms = tuple(new for old, new in ((left, one), (right, other)) if old != new)
@@ -152,6 +156,13 @@ def _ways(left: sp.Expr, right: sp.Expr, facts: list, free: set) -> Iterator[Way
         if form is None:
             return
         yield Way("with the facts put in", form, (*needed, *more), forms)
+
+
+def _cancelled(expr: sp.Expr) -> list[sp.Expr]:
+    """The integrals and limits of a line that stay open by themselves, and of which nothing is left in its closed form."""
+    wholes = expr.atoms(sp.Integral, sp.Limit)
+    left = closed_form(expr).atoms(*WHOLES) if len(wholes) > 1 else set()
+    return [whole for whole in wholes if len(wholes) > 1 and closed_form(whole).atoms(*WHOLES) - left]
 
 
 def _is_open(expr: sp.Basic) -> bool:
