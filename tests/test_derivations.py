@@ -8,7 +8,7 @@ import time
 import pytest
 import sympy as sp
 
-from vae_course.derivations import Derivation, StepRefuted, StepUndecided, clock, normal_density, rendering
+from vae_course.derivations import Derivation, StepRefuted, StepUndecided, clock, normal_density
 
 x, y = sp.symbols("x y", real=True)
 z = sp.symbols("z", real=True)
@@ -361,23 +361,3 @@ for seconds in (5, 0.05, 5):
 """
     done = subprocess.run([sys.executable, "-c", code.replace("WATCH", watch)], capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout == "stopped\n", done
-
-
-# ---------------------------------------------------------------- pictures
-
-def test_latex_has_every_line_reason_and_mark():
-    d = Derivation(x + x, title="50 % & more", where=[s < 1]).step(2 * x, because="add $x$ twice, 100 %_of it")
-    d.bound(2 * x + s ** 2, because="a square")
-    latex = d._repr_latex_()
-    assert latex.startswith("$$\\begin{aligned}") and latex.endswith("\\end{aligned}$$")
-    assert latex.count(rendering.MARK) == 2 and r"\le" in latex and r"50 \% \& more" in latex
-    assert r"\text{add }x\text{ twice, 100 \%\_of it}" in latex and r"\sigma < 1" in latex
-    assert latex.count("{") - latex.count(r"\{") == latex.count("}") - latex.count(r"\}")
-    assert repr(d).splitlines()[-1] == "  ≤ sigma**2 + 2*x   ✓ a square"
-
-
-def test_long_sums_take_several_rows_and_lose_no_term():
-    terms = [sp.Symbol(f"a_{k}") * sp.Symbol(f"b_{k}") ** 2 for k in range(30)]
-    texts = rendering.rows(sp.Add(*terms), sp.latex)
-    assert len(texts) > 1 and all(f"a_{{{k}}}" in " ".join(texts) for k in range(30))
-    assert all(rendering.width(sp.sympify(term)) < rendering.WIDTH for term in terms)

@@ -24,7 +24,14 @@ ADVICE = {"^": "write ** for a power", "=": "write only the new line, without ="
 
 
 class Node(NamedTuple):
-    """kind: number, name, sum, product, power, call, index, comparison, list, side; word: a name, a number, or the signs of a sum, product or comparison, separated by blanks."""
+    """One part of a formula.
+
+    Attributes:
+        kind: number, name, sum, product, power, call, index, comparison, list or side (of a limit).
+        word: a name, a number, or the signs of a sum, product or comparison, with blanks between them.
+        at: the character where it starts.
+    """
+
     kind: str
     word: str
     parts: tuple["Node", ...]

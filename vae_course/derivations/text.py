@@ -13,9 +13,9 @@ from sympy.core.function import AppliedUndef, UndefinedFunction
 
 from vae_course.derivations.gaussians import NormalDensity
 from vae_course.derivations.grammar import Node, Unreadable, numbers, read
-from vae_course.derivations.written import WrittenProduct, WrittenSum, as_written, check_size, evaluated, lost_conditions
+from vae_course.derivations.written import WrittenProduct, WrittenSum, as_written, check_size, evaluated
 
-__all__ = ["parse", "evaluated", "names_in", "decimals", "lost_conditions"]
+__all__ = ["parse", "evaluated", "names_in", "decimals"]
 
 CONSTANTS = {"pi": sp.pi, "π": sp.pi, "E": sp.E, "e": sp.E, "oo": sp.oo, "∞": sp.oo, "I": sp.I, "True": sp.true}
 FUNCTIONS: dict[str, tuple[type, int]] = {name: (getattr(sp, name), 1) for name in (
@@ -275,7 +275,8 @@ def _is_symbol(value: object) -> bool:
 
 
 def _minus(expr: sp.Expr) -> sp.Expr:
-    return WrittenProduct(sp.S.NegativeOne, *(expr.args if isinstance(expr, WrittenProduct) else [expr]))
+    factors = expr.args if isinstance(expr, WrittenProduct) and expr.args[0] != -1 else [expr]
+    return WrittenProduct(sp.S.NegativeOne, *factors)
 
 
 GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ", (

@@ -41,22 +41,6 @@ def evaluated(tree: sp.Basic) -> sp.Basic:
     return (sp.Add if isinstance(tree, sp.Add) else sp.Mul if isinstance(tree, sp.Mul) else tree.func)(*args)
 
 
-def lost_conditions(tree: sp.Basic) -> list[sp.Ne]:
-    """What must not be 0 for the tree to have a value, and can no longer be seen once it is evaluated: x ≠ 0 for x/x."""
-    seen = {sp.Abs(part) for part in _not_zero(evaluated(tree))}
-    lost = {part for part in _not_zero(tree) if sp.Abs(part) not in seen and part.is_zero is not False}
-    return [sp.Ne(part, 0) for part in sorted(lost, key=str) if part.free_symbols <= tree.free_symbols]
-
-
-def _not_zero(tree: sp.Basic) -> set[sp.Expr]:
-    """The factors of all divisors, and what stands under a logarithm."""
-    found: set[sp.Expr] = set()
-    for part in sp.preorder_traversal(tree):
-        if isinstance(part, sp.log) or isinstance(part, sp.Pow) and evaluated(part.exp).could_extract_minus_sign():
-            found |= {factor.as_base_exp()[0] for factor in sp.Mul.make_args(evaluated(part.args[0]))}
-    return found
-
-
 def check_size(tree: sp.Basic) -> float:
     """About log₂ of the largest number that evaluating the tree makes; ValueError where that would take for ever."""
     inner = [check_size(arg) for arg in tree.args]
