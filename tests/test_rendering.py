@@ -147,7 +147,8 @@ BEFORE = typed("(x - mu)**2", None)
 def test_the_four_outcomes_have_their_marks():
     for outcome, sign in rendering.SIGNS.items():
         mark, assumed = rendering.MARKS[sign], (sp.Ne(a, 0),) * (outcome == "conditional")
-        verdict = Verdict(outcome, typed("x**2 - mu**2", because="a $step$", assumed=assumed), BEFORE, "words", {x: sp.Integer(2), mu: sp.Integer(1)} if outcome == "refuted" else {},
+        point = {x: sp.Integer(2), mu: sp.Integer(1)} if outcome == "refuted" else {}
+        verdict = Verdict(outcome, typed("x**2 - mu**2", because="a $step$", assumed=assumed), BEFORE, "words", point,
                           sp.Integer(1), sp.Integer(3), left_over=2 * x * mu, hint="Try a smaller step.")
         latex = verdict._repr_latex_()
         assert mark in latex and is_balanced(latex) and "a }step" in latex

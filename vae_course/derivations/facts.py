@@ -1,11 +1,11 @@
 """Facts that a derivation is given: put in where they stand for what they say, and nowhere else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 import sympy as sp
-from sympy.core.function import AppliedUndef
+from sympy.core.function import AppliedUndef, UndefinedFunction
 
 from vae_course.derivations.closed_forms import closed_form, terms_of
 
@@ -55,6 +55,27 @@ def _with_all(form: sp.Expr, facts: list[Fact]) -> sp.Expr:
     for fact in facts:
         form = put(form, fact)
     return closed_form(form)
+
+
+def define(exprs: Sequence[sp.Basic], given: Sequence[sp.Eq], free: set) -> tuple[list[sp.Basic], list[sp.Eq]]:
+    """The expressions and the other facts without each function that a fact defines, as h in h(z) = p(z) l(z)."""
+    exprs, facts, waiting = list(exprs), [], list(given)
+    while waiting:
+        fact = waiting.pop(0)
+        if (meant := _definition(fact, free)) is None:
+            facts.append(fact)
+        else:
+            exprs, facts, waiting = ([e.replace(*meant) for e in some] for some in (exprs, facts, waiting))
+    return exprs, facts
+
+
+def _definition(fact: sp.Basic, free: set) -> tuple[UndefinedFunction, sp.Lambda] | None:
+    """(h, what it is) if the fact can be solved for h(z) at all z."""
+    for way in solutions(read_fact(fact, free)) if isinstance(fact, sp.Eq) else ():
+        if way.general and isinstance(way.left, AppliedUndef) and set(way.left.args) == way.general \
+                and not way.right.has(way.left.func):
+            return way.left.func, sp.Lambda(way.left.args, way.right)
+    return None
 
 
 def solutions(fact: Fact) -> Iterator[Fact]:

@@ -15,6 +15,7 @@ from vae_course.derivations.conditions import TOGETHER, Condition, NotApplicable
 from vae_course.derivations.consistency import satisfiable
 from vae_course.derivations.counterexamples import Search, search
 from vae_course.derivations.definedness import need_same_domain
+from vae_course.derivations.facts import define
 from vae_course.derivations.gaussians import written_out
 from vae_course.derivations.inequalities import prove_nonnegative
 from vae_course.derivations.lines import shape_of
@@ -52,7 +53,9 @@ def _judge(before: Line, line: Line, where: tuple, given: tuple, seconds: float)
     trial = _limited(seconds / 2, partial(_try_to_prove, before, line, where, given, seconds / 2), Trial(
         why_not=f"No proof was found within {seconds:g} s."))
     relations = tuple(c for c in trial.assumed if isinstance(c, sp.Basic))
-    left, right, *facts = map(written_out, (before.expression, line.expression, *given))
+    free = set().union(*(e.free_symbols for e in (before.expression, line.expression, *where)))
+    (left, right), facts = define((before.expression, line.expression), given, free)
+    left, right, *facts = map(written_out, (left, right, *facts))
     looked = partial(search, left, right, line.relation, (*where, *relations), tuple(facts), n_points=6 if trial.proof else 16)
     met = _limited(seconds / (8 if trial.proof else 2), looked, Search())
     if trial.proof and met.found:

@@ -45,20 +45,24 @@ def to_line(name: str, line, known: Mapping[str, object]) -> tuple[sp.Basic, sp.
 
 def exact(number: sp.Float) -> sp.Expr:
     """The number that a float stands for: 0.8 is 4/5, and 1.118033988749895, whose square is 5/4, is √5/2."""
-    decimal = sp.Rational(str(number))
-    if len(str(number).strip("-0.").replace(".", "")) <= 12:
+    decimal = sp.Rational(_digits(number))
+    if decimal.q <= 10 ** 12:
         return decimal
     square = sp.Rational(Fraction(int(decimal.p ** 2), int(decimal.q ** 2)).limit_denominator(10 ** 6))
     close = abs(sp.sqrt(square) - abs(decimal)) < sp.Rational(1, 10 ** 13)
     return sp.sign(decimal) * sp.sqrt(square) if close else decimal
 
 
+def _digits(number: sp.Float) -> str:
+    return f"{float(number):.15g}"
+
+
 def read_as(line: sp.Basic | str) -> str:
     """What is said of the floats of a line, "0.8 is read as 4/5"; empty where there are none."""
     if isinstance(line, str):
         return text.decimals(line)
-    floats = sorted(line.atoms(sp.Float), key=str) if isinstance(line, sp.Basic) else []
-    return " ".join(f"{number} is read as {exact(number)}." for number in floats)
+    floats = sorted({abs(number) for number in line.atoms(sp.Float)}) if isinstance(line, sp.Basic) else []
+    return " ".join(f"{_digits(number)} is read as {exact(number)}." for number in floats)
 
 
 def _refuse_undefined(name: str, line: sp.Basic) -> None:

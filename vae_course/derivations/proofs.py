@@ -14,7 +14,7 @@ from sympy.core.function import AppliedUndef
 from vae_course.derivations.closed_forms import closed_form, same_range_together, terms_of
 from vae_course.derivations.conditions import collecting, is_known, known, need
 from vae_course.derivations.domain import Inside, cases, put_inside, put_outside
-from vae_course.derivations.facts import with_facts
+from vae_course.derivations.facts import define, with_facts
 from vae_course.derivations.verdicts import Proof
 
 Rewritings = dict[str, Callable[[sp.Expr], sp.Expr]]
@@ -51,6 +51,7 @@ def prove_equal(left: sp.Basic, right: sp.Basic, conditions: tuple = (), given: 
 def _prove_case(domain: Inside, left: sp.Expr, right: sp.Expr, conditions: tuple, given: tuple) -> Proof:
     """The proof where the symbols lie inside `domain`, with conditions and forms in the author's symbols."""
     free = set().union(*(e.free_symbols for e in (left, right, *conditions)))
+    (left, right), given = define((left, right), given, free)
     one, other, *facts = (put_inside(domain, e) for e in (left, right, *given))
     free |= put_inside(domain, sp.Tuple(*sorted(free, key=str))).free_symbols
     try:
@@ -195,8 +196,8 @@ CHEAP: Rewritings = {
     "exponents multiplied out": _with_plain_exponents,
 }
 COSTLY: Rewritings = {
+    "simplified": simplify,
     "logarithms of factors split": lambda d: simplify(sp.expand(expand_factored_logs(d))),
-    "simplified": lambda d: simplify(d),
     "logarithms split and simplified": lambda d: simplify(sp.expand_log(sp.expand(d))),
     "written with exponentials": lambda d: simplify(sp.expand(d.rewrite(sp.exp), power_base=True)),
     "logarithms of factored exponentials split": lambda d: simplify(expand_factored_logs(d.rewrite(sp.exp))),
