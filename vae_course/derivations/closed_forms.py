@@ -235,7 +235,10 @@ def _sum(f: sp.Expr, k: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr:
             value = _geometric(g, u, low)
         if value is None and not g.has(AppliedUndef, sp.Indexed) and is_smooth(_without_counts(g), u):
             value = _generic_branch(sp.summation(g, (u, low, high)))
-        total += constant * (sp.Sum(g, (u, low, high)) if value is None else value)
+        if value is None:
+            first = bound_variable(low, high, _level(g.subs(u, sp.Dummy())), integer=True)
+            value = sp.Sum(g.subs(u, first), (first, low, high))
+        total += constant * value
     return total
 
 
