@@ -1,7 +1,10 @@
-"""Every identity of the curriculum, proved by the machine; and its classic wrong form refused."""
+"""Every identity of the curriculum, proved by the machine in less than two seconds; and its classic wrong form refused."""
+
+import time
 
 import pytest
 import sympy as sp
+from machine_speed import slowness
 
 from vae_course.derivations import Derivation, StepRefuted, StepUndecided
 from vae_course.derivations import normal_density as N
@@ -15,6 +18,13 @@ p, lam, q0 = sp.symbols("p lambda q", positive=True)
 k = sp.symbols("k", integer=True, nonnegative=True)
 q, post, prior = (sp.Function(name, positive=True) for name in ("q", "r", "p"))
 p_x = sp.symbols("p_x", positive=True)
+
+
+mean = sp.IndexedBase("mu", real=True)
+std, kept = (sp.IndexedBase(name, positive=True) for name in ("sigma", "q"))
+alpha, a1, L1, L2, y, x0, x_hat = sp.symbols("alpha a_1 L_1 L_2 y x_0 x_hat", real=True)
+count, j = sp.symbols("n", integer=True, positive=True), sp.symbols("j", integer=True)
+SECONDS = 2     # of the processor, for a step
 
 
 def over_line(f, variable=z):
@@ -41,6 +51,16 @@ binned_kl = ((b - a) * Delta * sp.exp(-a * Delta) / (1 - sp.exp(-a * Delta))
 entropy = 1 - sp.log(a)
 total = A + B + C + D
 joint, other = [f / total for f in (A, B, C, D)], [f / (E + F + G + H) for f in (E, F, G, H)]
+Q2, Q3 = [A / (A + B), B / (A + B)], [f / (A + B + C) for f in (A, B, C)]
+L2_SOFT, L3_SOFT = [C / (C + D), D / (C + D)], [f / (D + E + F) for f in (D, E, F)]     # softmax of log C, log D, …
+sig, root = 1 / (1 + sp.exp(-a1)), sp.sqrt(1 - lam ** 2)
+mixed = (A * q(z) + B * post(z)) / (A + B)                                              # the aggregated posterior at z
+
+
+def value_of(guess, weights):
+    """The unlabelled bound: Σ q(y) (L(y) − log q(y)) with L = log of the weights."""
+    return sum(one * (sp.log(weight) - sp.log(one)) for one, weight in zip(guess, weights))
+
 
 # name → (left, right, a wrong right); every one an equality
 EQUALITIES = {
@@ -127,16 +147,99 @@ EQUALITIES = {
                                                    N(x, m, w ** 2 + tau ** 2), N(x, m, w ** 2 + tau)),
     "12 Tweedie": (x + tau ** 2 * sp.Derivative(sp.log(N(x, 0, w ** 2 + tau ** 2)), x), w ** 2 * x / (w ** 2 + tau ** 2),
                    w * x / (w ** 2 + tau ** 2)),
-    "13 M2: the value is a logsumexp": (
-        table_kl([A / (A + B), B / (A + B)], [A, B]), -sp.log(A + B), sp.log(A + B)),
-    "13 the diffusion chain composes": (
-        sp.Integral(N(z, p * x, 1 - p ** 2) * N(x, lam * c, 1 - lam ** 2), (x, -oo, oo)),
-        N(z, p * lam * c, 1 - p ** 2 * lam ** 2), N(z, p * lam * c, 2 - p ** 2 - lam ** 2)),
-    "13 KL of a two-level model": (
+    "13 the unlabelled bound at the softmax, K = 2": (value_of(L2_SOFT, [C, D]), sp.log(C + D), sp.log(C * D)),
+    "13 the same in logits": (
+        value_of([sp.exp(L1) / (sp.exp(L1) + sp.exp(L2)), sp.exp(L2) / (sp.exp(L1) + sp.exp(L2))], [sp.exp(L1), sp.exp(L2)]),
+        sp.log(sp.exp(L1) + sp.exp(L2)), sp.log(sp.exp(L1) + sp.exp(L2)) / 2),
+    "13 the unlabelled bound at the softmax, K = 3": (value_of(L3_SOFT, [D, E, F]), sp.log(D + E + F), sp.log(D + E + F) / 3),
+    "13 it falls short by the KL, K = 2": (value_of(Q2, [C, D]), sp.log(C + D) - table_kl(Q2, L2_SOFT),
+                                           sp.log(C + D) - table_kl(L2_SOFT, Q2)),
+    "13 it falls short by the KL, K = 3": (value_of(Q3, [D, E, F]), sp.log(D + E + F) - table_kl(Q3, L3_SOFT),
+                                           sp.log(D + E + F) + table_kl(Q3, L3_SOFT)),
+    "13 the gradient of the classification term": (sp.Derivative(-alpha * sp.log(1 / (1 + sp.exp(-a1))), a1),
+                                                   -alpha * (1 - 1 / (1 + sp.exp(-a1))), -alpha / (1 + sp.exp(-a1))),
+    "13 the slope of the unlabelled bound": (
+        sp.Derivative(sig * L1 + (1 - sig) * L2 - sig * sp.log(sig) - (1 - sig) * sp.log(1 - sig), a1),
+        sig * (1 - sig) * (L1 - L2 - a1), sig * (1 - sig) * (L1 - L2)),
+    "14 KL to the uniform, K = 3": (sum(one * sp.log(3 * one) for one in Q3), sp.log(3) + sum(one * sp.log(one) for one in Q3),
+                                    sp.log(3) - sum(one * sp.log(one) for one in Q3)),
+    "14 what a learned prior gains": (table_kl(Q3, [R(1, 3)] * 3) - table_kl(Q3, L3_SOFT),
+                                      sp.log(3) + sum(one * sp.log(other) for one, other in zip(Q3, L3_SOFT)),
+                                      sp.log(3) + sum(one * sp.log(one) for one in Q3)),
+    "14 Gumbel-max: merge the distribution functions": (
+        A * sp.exp(-y) * sp.exp(-A * sp.exp(-y)) * sp.exp(-B * sp.exp(-y)) * sp.exp(-C * sp.exp(-y)),
+        A * sp.exp(-y - (A + B + C) * sp.exp(-y)), A * sp.exp(-y - (B + C) * sp.exp(-y))),
+    "14 Gumbel-max: substitute u = exp(−g)": (over_line(A * sp.exp(-y - (A + B + C) * sp.exp(-y)), y),
+                                              sp.Integral(A * sp.exp(-(A + B + C) * u), (u, 0, oo)),
+                                              sp.Integral(A * sp.exp(-(B + C) * u), (u, 0, oo))),
+    "14 Gumbel-max: integrate": (sp.Integral(A * sp.exp(-(A + B + C) * u), (u, 0, oo)), A / (A + B + C), A / (B + C)),
+    "14 the largest of two Gumbels": (
+        A * sp.exp(-y - A * sp.exp(-y)) * sp.exp(-B * sp.exp(-y)) + B * sp.exp(-y - B * sp.exp(-y)) * sp.exp(-A * sp.exp(-y)),
+        sp.exp(-(y - sp.log(A + B)) - sp.exp(-(y - sp.log(A + B)))), sp.exp(-(y - sp.log(A * B)) - sp.exp(-(y - sp.log(A * B))))),
+    "14 the straight-through bias": (
+        lam * (1 - lam) * (sp.Sum(lam ** k * (1 - lam) ** (1 - k) * 2 * (k - c), (k, 0, 1)) - ((1 - c) ** 2 - c ** 2)),
+        lam * (1 - lam) * (2 * lam - 1), lam * (1 - lam)),
+    "14 none for a linear f": (lam * (1 - lam) * (sp.Sum(lam ** k * (1 - lam) ** (1 - k) * s, (k, 0, 1)) - (s * 1 - s * 0)), 0, s),
+    "14 the mean and what another code word costs": (
+        ((x - c) ** 2 + (y - c) ** 2 + (z - c) ** 2) / 3,
+        (x ** 2 + y ** 2 + z ** 2) / 3 - ((x + y + z) / 3) ** 2 + (c - (x + y + z) / 3) ** 2,
+        (x ** 2 + y ** 2 + z ** 2) / 3 + (c - (x + y + z) / 3) ** 2),
+    "15 KL of a two-level model": (
         sp.Integral(q_z * N(x, w * z, tau ** 2) * sp.log(q_z * N(x, w * z, tau ** 2) / (p_z * N(x, m * z, rho ** 2))),
                     (x, -oo, oo), (z, -oo, oo)),
         KL + ((w - m) ** 2 * (mu ** 2 + sigma ** 2) + tau ** 2) / (2 * rho ** 2) - R(1, 2) - sp.log(tau / rho),
         KL + ((w - m) ** 2 * mu ** 2 + tau ** 2) / (2 * rho ** 2) - R(1, 2) - sp.log(tau / rho)),
+    "15 the product of two Gaussians": (
+        N(z, mu, A) * N(z, m, B), N(z, (mu / A + m / B) / (1 / A + 1 / B), 1 / (1 / A + 1 / B)) * N(mu, m, A + B),
+        N(z, (mu / B + m / A) / (1 / A + 1 / B), 1 / (1 / A + 1 / B)) * N(mu, m, A + B)),
+    "15 the same in logarithms": (
+        sp.log(N(z, mu, A)) + sp.log(N(z, m, B)),
+        sp.log(N(z, (mu * B + m * A) / (A + B), A * B / (A + B))) + sp.log(N(mu, m, A + B)),
+        sp.log(N(z, (mu * B + m * A) / (A + B), A * B / (A + B)))),
+    "15 the best prior, at each z": (
+        (A * q(z) * sp.log(q(z) / prior(z)) + B * post(z) * sp.log(post(z) / prior(z))) / (A + B),
+        (A * q(z) * sp.log(q(z) / mixed) + B * post(z) * sp.log(post(z) / mixed)) / (A + B) + mixed * sp.log(mixed / prior(z)),
+        (A * q(z) * sp.log(q(z) / mixed) + B * post(z) * sp.log(post(z) / mixed)) / (A + B)),
+    "15 the marginal of two levels": (
+        sp.Integral(N(x, w * y, tau ** 2) * N(y, c * z, sigma ** 2) * p_z, (z, -oo, oo), (y, -oo, oo)),
+        N(x, 0, w ** 2 * (c ** 2 + sigma ** 2) + tau ** 2), N(x, 0, w ** 2 * c ** 2 + sigma ** 2 + tau ** 2)),
+    "16 the chain composes": (over_line(N(x, w * z, A) * N(z, c * x0, B)), N(x, w * c * x0, A + w ** 2 * B), N(x, w * c * x0, A + B)),
+    "16 its variance": ((1 - p ** 2) + p ** 2 * (1 - lam ** 2), 1 - (p * lam) ** 2, 2 - p ** 2 - lam ** 2),
+    "16 the chain composes, at once": (
+        sp.Integral(N(z, p * x, 1 - p ** 2) * N(x, lam * c, 1 - lam ** 2), (x, -oo, oo)),
+        N(z, p * lam * c, 1 - p ** 2 * lam ** 2), N(z, p * lam * c, 2 - p ** 2 - lam ** 2)),
+    "16 one step back, given the start": (
+        sp.log(N(x, w * z, A)) + sp.log(N(z, c * x0, B)) - sp.log(N(x, w * c * x0, A + w ** 2 * B)),
+        sp.log(N(z, (w * B * x + A * c * x0) / (A + w ** 2 * B), A * B / (A + w ** 2 * B))),
+        sp.log(N(z, (A * x + w * B * c * x0) / (A + w ** 2 * B), A * B / (A + w ** 2 * B)))),
+    "16 its variance in the schedule": ((1 - p ** 2) * (1 - lam ** 2) / ((1 - p ** 2) + p ** 2 * (1 - lam ** 2)),
+                                        (1 - p ** 2) * (1 - lam ** 2) / (1 - p ** 2 * lam ** 2),
+                                        (1 - p ** 2) * (1 - lam ** 2) / (1 - p * lam)),
+    "16 KL of equal variances": (kl(N(z, mu, T), N(z, m, T)), (mu - m) ** 2 / (2 * T), (mu - m) ** 2 / T),
+    "16 it is a weighted squared error": (
+        kl(N(z, (w * B * x + A * c * x0) / (A + w ** 2 * B), A * B / (A + w ** 2 * B)),
+           N(z, (w * B * x + A * c * x_hat) / (A + w ** 2 * B), A * B / (A + w ** 2 * B))),
+        A * c ** 2 * (x0 - x_hat) ** 2 / (2 * B * (A + w ** 2 * B)), c ** 2 * (x0 - x_hat) ** 2 / (2 * B * (A + w ** 2 * B))),
+    "16 the weight is half the loss of SNR": (
+        A * c ** 2 * (x0 - x_hat) ** 2 / (2 * B * (A + w ** 2 * B)),
+        (c ** 2 / B - w ** 2 * c ** 2 / (A + w ** 2 * B)) / 2 * (x0 - x_hat) ** 2,
+        (c ** 2 / B - w ** 2 * c ** 2 / (A + w ** 2 * B)) * (x0 - x_hat) ** 2),
+    "16 SNR times the x-error is the ε-error": (
+        ((x - c * x0) / sigma - (x - c * x_hat) / sigma) ** 2, c ** 2 / sigma ** 2 * (x0 - x_hat) ** 2,
+        c / sigma * (x0 - x_hat) ** 2),
+    "16 the v-error is (SNR + 1) x-errors": (
+        (root * (x - root * x0) / lam - lam * x0 - root * (x - root * x_hat) / lam + lam * x_hat) ** 2,
+        ((1 - lam ** 2) / lam ** 2 + 1) * (x0 - x_hat) ** 2, (1 - lam ** 2) / lam ** 2 * (x0 - x_hat) ** 2),
+    "16 the ELBO telescopes, T = 3": (
+        sp.log(A * B * C * D / (E * (F * G / E) * (H * T / G))), sp.log(A / T) + sp.log(B / H) + sp.log(C / F) + sp.log(D),
+        sp.log(A / T) + sp.log(B / H) + sp.log(C / F) + sp.log(D / E)),
+    "16 a step of induction": (sp.log(A) + sp.log(B * C / D) - sp.log(C) + sp.log(E / B), sp.log(A) + sp.log(E / D),
+                               sp.log(A) + sp.log(E / B)),
+    "16 the ELBO telescopes, any T": (sp.Sum(sp.log(kept[j]) - sp.log(kept[j - 1]), (j, 1, count)), sp.log(kept[count]) - sp.log(kept[0]),
+                                      sp.log(kept[count]) - sp.log(kept[1])),
+    "16 Tweedie: the denoiser is the score": (
+        (x + sigma ** 2 * sp.Derivative(sp.log(N(x, 0, rho ** 2 + sigma ** 2)), x)) / rho, rho * x / (rho ** 2 + sigma ** 2),
+        rho * x / (rho ** 2 + sigma)),
 }
 
 # name → (left, relation, right); the opposite relation must be refused
@@ -163,24 +266,44 @@ BOUNDS = {
                                          + B * (x - (A * mu + B * x) / (A + B)) ** 2) / (A + B)),
     "12 L₂ ≥ L₁ for two-valued weights": ((sp.log(A) + 2 * sp.log((A + B) / 2) + sp.log(B)) / 4, ">=",
                                           (sp.log(A) + sp.log(B)) / 2),
-    "13 M2: no q(y) beats the softmax": (
-        A / (A + B) * sp.log(C * (A + B) / A) + B / (A + B) * sp.log(D * (A + B) / B), "<=", sp.log(C + D)),
+    "13 no q(y) beats the softmax, K = 2": (value_of(Q2, [C, D]), "<=", sp.log(C + D)),
+    "13 no q(y) beats the softmax, K = 3": (sp.log(D + E + F) - table_kl(Q3, L3_SOFT), "<=", sp.log(D + E + F)),
+    "14 the mean is the best code word": (((x - c) ** 2 + (y - c) ** 2 + (z - c) ** 2) / 3, ">=",
+                                          (x ** 2 + y ** 2 + z ** 2) / 3 - ((x + y + z) / 3) ** 2),
+    "14 KL to the uniform is not negative": (sum(one * sp.log(3 * one) for one in Q3), ">=", 0),
+    "15 Jensen for a mixture": ((A * sp.log(prior(z)) + B * sp.log(q(z))) / (A + B), "<=",
+                                sp.log((A * prior(z) + B * q(z)) / (A + B))),
 }
 
 
+@pytest.fixture(scope="module")
+def limit():
+    """Seconds of the processor that a step may take on this machine."""
+    return SECONDS * slowness()
+
+
+def proved(d, relation, line, because, limit):
+    """Add the line, in time and without a condition."""
+    started = time.process_time()
+    d = d.step(line, because=because) if relation == "==" else d.bound(line, because=because, relation=relation)
+    assert time.process_time() - started < limit, because
+    assert not d.lines[-1].assumed, d.lines[-1].assumed
+    return d
+
+
 @pytest.mark.parametrize("name", EQUALITIES)
-def test_equality_is_proved_and_its_wrong_form_refused(name):
+def test_equality_is_proved_and_its_wrong_form_refused(name, limit):
     left, right, wrong = EQUALITIES[name]
     where = [lam < 1, p < 1]
-    assert Derivation(left, where=where).step(right, because=name).relation == "=="
+    proved(Derivation(left, where=where), "==", right, name, limit)
     with pytest.raises(StepRefuted):
         Derivation(left, where=where).step(wrong, because="a classic mistake")
 
 
 @pytest.mark.parametrize("name", BOUNDS)
-def test_bound_is_proved_and_its_opposite_refused(name):
+def test_bound_is_proved_and_its_opposite_refused(name, limit):
     left, relation, right = BOUNDS[name]
-    assert Derivation(left).bound(right, because=name, relation=relation).relation == relation
+    proved(Derivation(left), relation, right, name, limit)
     with pytest.raises(StepRefuted):
         Derivation(left).bound(right, because="the wrong way round", relation={"<=": ">=", ">=": "<="}[relation])
     with pytest.raises((StepRefuted, StepUndecided)):
@@ -220,8 +343,7 @@ def test_the_converse_of_the_aggregated_posterior_has_positive_kl():
 
 
 def test_the_diagonal_sum_with_any_number_of_latents():
-    dims, j = sp.symbols("d", integer=True, positive=True), sp.symbols("j", integer=True)
-    mean, std = sp.IndexedBase("mu", real=True), sp.IndexedBase("sigma", positive=True)
+    dims = sp.symbols("d", integer=True, positive=True)
     whole = sp.Sum((mean[j] ** 2 + std[j] ** 2 - 1 - 2 * sp.log(std[j])) / 2, (j, 1, dims))
     parts = (sp.Sum(mean[j] ** 2, (j, 1, dims)) + sp.Sum(std[j] ** 2 - 2 * sp.log(std[j]), (j, 1, dims)) - dims) / 2
     Derivation(whole).step(parts, because="a sum of sums")
@@ -242,3 +364,77 @@ def test_tweedie_for_an_unknown_density():
     for wrong in (x - sigma ** 2 * sp.Derivative(sp.log(clean(1)), x), x + sigma * sp.Derivative(sp.log(clean(1)), x)):
         with pytest.raises(StepRefuted):
             Derivation(wrong).step(clean(u0) / clean(1), because="the wrong sign or power")
+
+
+# ---------------------------------------------------------------- what people write: natural forms
+
+def test_the_diffusion_posterior_with_its_schedule(limit):
+    generic = sp.log(N(z, (w * B * x + A * c * x0) / (A + w ** 2 * B), A * B / (A + w ** 2 * B)))
+    schedule = {A: 1 - p ** 2, w: p, B: 1 - lam ** 2, c: lam}
+    after = sp.log(N(z, (p * (1 - lam ** 2) * x + (1 - p ** 2) * lam * x0) / (1 - p ** 2 * lam ** 2),
+                     (1 - p ** 2) * (1 - lam ** 2) / (1 - p ** 2 * lam ** 2)))
+    proved(Derivation(generic.subs(schedule), where=[lam < 1, p < 1]), "==", after, "the schedule put in", limit)
+
+
+def test_gumbel_max_at_once(limit):
+    density = sp.exp(-(y - sp.log(A)) - sp.exp(-(y - sp.log(A)))) * sp.exp(-B * sp.exp(-y))
+    proved(Derivation(over_line(density, y)), "==", A / (A + B), "the first is the largest", limit)
+
+
+def test_kl_to_the_uniform_with_any_number_of_words(limit):
+    words = sp.Symbol("K", integer=True, positive=True)
+    start = sp.Sum(kept[j] * sp.log(words * kept[j]), (j, 1, words))
+    given = [sp.Eq(sp.Sum(kept[j], (j, 1, words)), 1)]
+    after = sp.log(words) + sp.Sum(kept[j] * sp.log(kept[j]), (j, 1, words))
+    proved(Derivation(start, given=given), "==", after, "they sum to one", limit)
+    with pytest.raises((StepRefuted, StepUndecided)):
+        Derivation(start, given=given).step(after - 2 * sp.log(words), because="the wrong sign")
+
+
+def test_jensen_with_natural_weights(limit):
+    q1, q2 = sp.symbols("q_1 q_2", positive=True)
+    weights, values, where = [q1, q2, 1 - q1 - q2], [A, B, C], [q1 + q2 < 1]
+    left, right = (f(zip(weights, values)) for f in (lambda pairs: sum(weight * sp.log(value) for weight, value in pairs),
+                                                     lambda pairs: sp.log(sum(weight * value for weight, value in pairs))))
+    proved(Derivation(left, where=where), "<=", right, "Jensen", limit)
+    with pytest.raises(StepRefuted):
+        Derivation(left, where=where).bound(right, because="the wrong way round", relation=">=")
+    proved(Derivation(lam * sp.log(A) + (1 - lam) * sp.log(B), where=[lam < 1]), "<=", sp.log(lam * A + (1 - lam) * B), "Jensen", limit)
+
+
+def test_log_p_in_one_chain(limit):
+    """log p(x) = reconstruction − KL + gap, from the joint density, for unknown densities."""
+    likelihood = sp.Function("l", positive=True)
+    given = [sp.Eq(over_line(q(z)), 1)]
+    joint_density, recon = likelihood(z) * prior(z), over_line(q(z) * sp.log(likelihood(z)))
+    gap = over_line(q(z) * sp.log(q(z) * p_x / joint_density))
+    d = Derivation(sp.log(p_x), given=given)
+    d = proved(d, "==", over_line(q(z) * sp.log(p_x)), "q integrates to one", limit)
+    d = proved(d, "==", over_line(q(z) * sp.log(joint_density / q(z))) + gap, "the joint density", limit)
+    d = proved(d, "==", recon - kl(q(z), prior(z)) + gap, "the joint is likelihood times prior", limit)
+    with pytest.raises(StepRefuted):
+        d.step(recon + kl(q(z), prior(z)) + gap, because="the KL with the wrong sign")
+
+
+def test_facts_under_an_outer_integral(limit):
+    joint_density = sp.Function("r", positive=True)
+    given = [sp.Eq(over_line(joint_density(x, z), x), q(z)), sp.Eq(over_line(q(z)), 1)]
+    start = sp.Integral(joint_density(x, z), (x, -oo, oo), (z, -oo, oo))
+    proved(Derivation(start, given=given), "==", 1, "first over x", limit)
+    outer = sp.Integral(joint_density(x, z) * sp.log(q(z)), (x, -oo, oo), (z, -oo, oo))
+    proved(Derivation(outer, given=given), "==", over_line(q(z) * sp.log(q(z))), "first over x", limit)
+    with pytest.raises((StepRefuted, StepUndecided)):
+        Derivation(start, given=given).step(2, because="twice")
+
+
+@pytest.mark.parametrize(("left", "right", "wrong"), [
+    (over_line(sp.Max(z, 0) * p_z), 1 / sp.sqrt(2 * sp.pi), 1 / sp.sqrt(sp.pi)),
+    (over_line(sp.Abs(z) * p_z), sp.sqrt(2 / sp.pi), sp.sqrt(1 / sp.pi)),
+    (over_line(sp.Abs(z) * N(z, 0, sigma ** 2)), sigma * sp.sqrt(2 / sp.pi), sigma ** 2 * sp.sqrt(2 / sp.pi)),
+    (over_line(sp.exp(-0.8 * z ** 2)), sp.sqrt(sp.pi / 0.8), sp.sqrt(sp.pi) / 0.8),
+    (0.1 * x + 0.2 * x, 0.3 * x, 0.4 * x),
+    (sp.Sum(mean[j + 1] - mean[j], (j, 1, count)), mean[count + 1] - mean[1], mean[count] - mean[1])])
+def test_natural_forms(left, right, wrong, limit):
+    proved(Derivation(left), "==", right, "as people write it", limit)
+    with pytest.raises(StepRefuted):
+        Derivation(left).step(wrong, because="a mistake")

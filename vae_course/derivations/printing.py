@@ -115,6 +115,9 @@ class _Latex(LatexPrinter):
             return ("- " if coefficient == -1 else "") + " ".join(texts)
         return " ".join([self._bracketed(coefficient) if coefficient.is_Add else self._print(coefficient), *texts])
 
+    def _needs_mul_brackets(self, expr: sp.Expr, first: bool = False, last: bool = False) -> bool:
+        return super()._needs_mul_brackets(expr, first, last or not _reaches(expr))  # SymPy looks inside log(…) too
+
     def _print_Pow(self, expr: sp.Pow) -> str:
         base, power = expr.args
         if isinstance(base, sp.log | sp.factorial) and power != -1 or isinstance(base, Filled) and power.is_Integer:

@@ -1,0 +1,210 @@
+"""Derivatives: of expressions without kinks at the place, and under integrals where exchanging the two is justified.
+
+SymPy differentiates; here is decided whether it may. At a kink of |x|, max, steps and cases there is no derivative: away from
+it the condition is required. An integral is closed first; if that leaves integrals, each is differentiated by Leibniz's rule
+where its integrand and the derivative are dominated, and with unknown functions if the reader grants the exchange.
+"""
+
+from collections.abc import Callable
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+from sympy.core.relational import Relational
+
+from vae_course.derivations import kinks
+from vae_course.derivations.conditions import INTERCHANGE, NotApplicable
+from vae_course.derivations.functions import (
+    KINKS,
+    OPEN,
+    bound_variable,
+    free_level,
+    is_smooth,
+    is_tame,
+    power_and_exponent,
+    quadratic,
+    terms_of,
+)
+from vae_course.derivations.integrals import at_kinks
+from vae_course.derivations.scopes import require, tried, within
+
+ENTIRE = (sp.exp, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.erf, sp.erfc)
+ON_THE_LINE = (*ENTIRE, sp.log, sp.tanh, sp.coth, sp.atan, sp.asin, sp.acos, sp.acot, sp.asinh, sp.acosh, sp.atanh, sp.tan, sp.cot,
+               sp.sec, sp.csc, sp.gamma, sp.loggamma, sp.digamma, sp.polygamma, sp.erfi, sp.LambertW)
+FIXED = (sp.sign, sp.Heaviside)  # constant between their jumps
+Close = Callable[[sp.Basic], sp.Basic]
+
+
+def derivative(f: sp.Expr, x: sp.Basic, close: Close) -> sp.Expr:
+    """df/dx. Raises NotApplicable where it is not shown that there is one."""
+    if isinstance(f, sp.MatrixBase):
+        return f.applyfunc(lambda entry: derivative(entry, x, close))
+    if not f.has(x):
+        return sp.S.Zero
+    if x.is_integer:
+        raise NotApplicable("a derivative by a whole number")
+    inner = [part for part in _outermost(f, (sp.Integral, sp.Sum, sp.Product, sp.Limit)) if part.has(x)]
+    held = {part: sp.Function(f"_F{i}", real=_is_real(part) or None)(x) for i, part in enumerate(inner)}
+    outside = f.xreplace(held)
+    fixed = _fixed_between_jumps(outside, x)
+    outside = outside.xreplace(fixed)
+    _check(outside, x)
+    slope = outside.diff(x)
+    slopes = {sp.Derivative(name, x): of_a_whole(part, x, close) for part, name in held.items()}
+    back = {name: part for part, name in held.items()}
+    return slope.xreplace(slopes).xreplace(back).xreplace({dummy: e for e, dummy in fixed.items()})
+
+
+def _outermost(f: sp.Basic, kinds: tuple) -> list[sp.Basic]:
+    if isinstance(f, kinds):
+        return [f]
+    return list(dict.fromkeys(part for arg in f.args for part in _outermost(arg, kinds)))
+
+
+def _is_real(part: sp.Expr) -> bool:
+    return isinstance(part, sp.Integral | sp.Sum | sp.Product) and bool(part.function.is_extended_real) \
+        and all(end.is_extended_real for limit in part.limits for end in limit[1:])
+
+
+def _fixed_between_jumps(f: sp.Expr, x: sp.Basic) -> dict[sp.Expr, sp.Dummy]:
+    """Steps and signs as constants, and the conditions of all kinks required."""
+    for e in kinks.changing(f, x) | {r.lhs - r.rhs for r in f.atoms(sp.Eq, sp.Ne) if r.has(x)}:
+        if not e.is_extended_real:
+            raise NotApplicable(f"a kink of {e}, which may be complex")
+        require(sp.Ne(e, 0))
+    return {e: sp.Dummy(real=True) for e in f.atoms(*FIXED) if e.has(x)}
+
+
+def _check(f: sp.Expr, x: sp.Basic) -> None:
+    """Raise NotApplicable if f is not known to be differentiable wherever it is defined."""
+    functions = [e for e in f.atoms(sp.Function) if e.has(x) and not isinstance(e, (AppliedUndef, sp.Abs, sp.Max, sp.Min, sp.Piecewise))]
+    powers = [e for e in f.atoms(sp.Pow) if e.has(x) and not (e.exp.is_integer and not e.exp.has(x)) and not isinstance(e, sp.exp)]
+    for e in functions:
+        if not isinstance(e, ENTIRE) and not hasattr(e, "formula"):
+            known = isinstance(e, ON_THE_LINE) and all(arg.is_extended_real for arg in e.args)
+            if not (known and (x.is_extended_real or all(arg.is_positive for arg in e.args))):
+                raise NotApplicable(f"it is not known where {e.func} has a derivative")
+    for e in powers:
+        if not (e.base.is_extended_real and x.is_extended_real or e.base.is_positive):
+            raise NotApplicable(f"{e} may cross a branch cut")
+        if e.exp.has(x) and not e.base.has(x):
+            require(sp.Ne(e.base, 0))
+
+
+# ---------------------------------------------------------------- integrals, sums and limits that depend on x
+
+def of_a_whole(part: sp.Expr, x: sp.Basic, close: Close) -> sp.Expr:
+    """The derivative of an integral, sum or limit."""
+    if isinstance(part, sp.Integral) and part.has(AppliedUndef):
+        return _under_unknown(part, x, close)
+    if isinstance(part, sp.Sum) and not any(end.has(x) or end.is_finite is False for limit in part.limits for end in limit[1:]):
+        v, *_ = part.limits[0]
+        with within(v, "sum"):
+            return sp.Sum(derivative(part.function, x, close), *part.limits)
+    closed = close(part)
+    if not closed.has(sp.Integral, sp.Sum, sp.Product, sp.Limit):
+        return derivative(closed, x, close)
+    if not isinstance(part, sp.Integral) or closed.has(sp.Sum, sp.Product, sp.Limit):
+        raise NotApplicable(f"no derivative of {part} is known")
+    opened = [inner for inner in _outermost(closed, (sp.Integral,)) if inner.has(x)]
+    held = {inner: sp.Function(f"_I{i}", real=_is_real(inner) or None)(x) for i, inner in enumerate(opened)}
+    slope = derivative(closed.xreplace(held), x, close)
+    slopes = {sp.Derivative(name, x): _leibniz(inner, x, close) for inner, name in held.items()}
+    return slope.xreplace(slopes).xreplace({name: inner for inner, name in held.items()})
+
+
+def _under_unknown(part: sp.Integral, x: sp.Basic, close: Close) -> sp.Expr:
+    """With an unknown function inside the exchange has to be granted; jumps in x are cut out first."""
+    f, (v, low, high) = part.function, part.limits[-1]
+    if len(part.limits) > 1:
+        f = sp.Integral(f, *part.limits[:-1])
+    if any(e.has(x) and e.has(v) for e in f.atoms(*KINKS)):
+        u = bound_variable(low, high, free_level(part))
+        cut = at_kinks(f.subs(v, u), u, low, high)
+        if cut is None:
+            raise NotApplicable("a jump under an integral")
+        return derivative(cut, x, close)
+    require(INTERCHANGE)
+    with within(v, "integral"):
+        return _by_leibniz(derivative(f, x, close), f, (v, low, high), x)
+
+
+def _by_leibniz(slope: sp.Expr, f: sp.Expr, limit: tuple, x: sp.Basic) -> sp.Expr:
+    v, low, high = limit
+    return sp.Integral(slope, limit) + sum(sign * f.subs(v, end) * end.diff(x) for sign, end in ((1, high), (-1, low)) if end.has(x))
+
+
+def _leibniz(part: sp.Integral, x: sp.Basic, close: Close) -> sp.Expr:
+    f, (u, low, high) = part.function, part.limits[0]
+    if len(part.limits) > 1 or f.has(*OPEN) or any(e.has(x) for e in f.atoms(*KINKS)):
+        raise NotApplicable("an integral inside an integral")
+    with within(u, "integral"):
+        slope = derivative(f, x, close)
+    ends = low, high
+    if not (x.is_real and is_smooth(f, x) and is_smooth(slope, x)):
+        raise NotApplicable("the integrand is not known to be smooth")
+    if any(end.is_infinite for end in ends):
+        if not (_is_dominated(f, u, ends) and _is_dominated(slope, u, ends)):
+            raise NotApplicable("the derivative is not known to be dominated")
+    elif not (_is_smooth_at_ends(f, u, ends) and _is_smooth_at_ends(slope, u, ends)):
+        raise NotApplicable("the integrand is not known to be smooth up to the ends")
+    return _by_leibniz(slope, f, (u, low, high), x)
+
+
+def _is_smooth_at_ends(f: sp.Expr, u: sp.Symbol, ends: tuple) -> bool:
+    signs = {sign: all(getattr(end, f"is_{sign}") for end in ends) or None for sign in ("positive", "nonnegative")}
+    closed = sp.Symbol("_c", real=True, **signs)
+    return is_smooth(f.subs(u, closed), closed)
+
+
+def _is_dominated(f: sp.Expr, u: sp.Symbol, ends: tuple) -> bool:
+    """Whether each term is at most a polynomial times a Gaussian, or times an exponential that falls, for all parameters."""
+    finite = [end for end in ends if not end.is_infinite]
+    closed = sp.Symbol("_c", real=True, nonnegative=True if finite and ends[0].is_nonnegative else None)
+    if not is_smooth(f.subs(u, closed), closed):
+        return False
+    for term in terms_of(f):
+        _, exponent, other = power_and_exponent(sp.powsimp(term, combine="exp"), u)
+        falls = quadratic(exponent, u) is not None or (
+            ends[0].is_nonnegative and exponent.is_polynomial(u) and exponent.has(u) and sp.LC(exponent, u).is_negative)
+        if not falls or not is_tame(other, u):
+            return False
+    return True
+
+
+def at_a_point(part: sp.Subs, close: Close) -> sp.Expr | None:
+    """Subs(f, x, p): what f is at the point; the conditions under which f was closed must hold there."""
+    variables, points = part.variables, part.point
+    if part.expr.has(AppliedUndef) and isinstance(part.expr, sp.Derivative) and isinstance(part.expr.expr, AppliedUndef):
+        return None
+    if len(variables) != 1 or not _may_be(variables[0], points[0]):
+        return None
+    x, p = variables[0], points[0]
+    if p.has(x):
+        own = sp.Dummy(x.name, **x._assumptions_orig)
+        return at_a_point(sp.Subs(part.expr.xreplace({x: own}), own, p), close)
+    with within(x, "at", p):
+        f = close(part.expr)
+    if any(d.has(x) for d in f.atoms(sp.Derivative, sp.Subs)):
+        return None
+    value = f.subs(x, p)
+    return None if value.has(sp.nan, sp.zoo, sp.oo) else value
+
+
+def _may_be(x: sp.Basic, p: sp.Expr) -> bool:
+    asked = ("real", "integer", "positive", "negative", "nonnegative", "nonpositive", "nonzero", "extended_real")
+    return all(getattr(p, f"is_{name}") for name in asked if getattr(x, f"is_{name}"))
+
+
+def of(part: sp.Derivative, close: Close) -> sp.Expr | None:
+    """A derivative of any order; None if it has to stay."""
+    f = part.expr
+    if isinstance(f, AppliedUndef) and all(arg.is_Symbol for arg in f.args):
+        return None
+    for x, order in part.variable_count:
+        if not order.is_Integer or order > 12:
+            return None
+        for _ in range(int(order)):
+            f = tried(derivative, f, x, close)
+            if f is None:
+                return None
+    return f
