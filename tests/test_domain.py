@@ -19,12 +19,15 @@ off = sp.Symbol("v", real=True, nonzero=True)
 half = sp.Rational(1, 2)
 
 SHAPED = [
-    (p < 1,), (c < 1,), (x >= 3,), (x > 3,), (x <= 3,), (n > 5 * half,), (n >= 5 * half,), (n < 5 * half,), (n >= 2,), (even > 3,),
-    (odd > 3,), (odd <= -2,), (t > 0,), (t > 0, t < sp.oo), (off > 1,), (w1 > 0, w2 > 0, w1 + w2 < 1), (p + q < 1,), (p + q <= 1,),
+    (p < 1,), (c < 1,), (x >= 3,), (x > 3,), (x <= 3,), (n > 5 * half,), (n >= 5 * half,), (n < 5 * half,),
+    (n >= 2,), (even > 3,),
+    (odd > 3,), (odd <= -2,), (t > 0,), (t > 0, t < sp.oo), (off > 1,), (w1 > 0, w2 > 0, w1 + w2 < 1), (p + q < 1,),
+    (p + q <= 1,),
     (c + p <= 1,), (a < b,), (0 < a, a < b), (0 < a, a < b, b < 1), (k >= 1, k <= n), (sp.Abs(x) < 1,), (x ** 2 < 4,),
-    (sp.Ne(a, 0),), (sp.Ne(a * b, 0),), (sp.And(0 < x, x < 1),), (p < a,), (p < q,), (2 * p < 1,), (1 - p > 0,), (p > 1, p < 2),
-    (a < x, x < b), (p + 2 * q < 3,), (x < 1, x < 2, x > 0), (x >= 2, x <= 2)]
-UNSHAPED = [(prime > 3,), (off > -1,), (x + y < 1, x - y < 1), (sp.Symbol("u", extended_real=True) > 1,), (x > 1, x < 0),
+    (sp.Ne(a, 0),), (sp.Ne(a * b, 0),), (sp.And(0 < x, x < 1),), (p < a,), (p < q,), (2 * p < 1,), (1 - p > 0,),
+    (p > 1, p < 2),
+    (a < x, x < b), (p + 2 * q < 3,), (x < 1, x < 2, x > 0), (x >= 2, x <= 2), (x + y < 1, x - y < 1)]
+UNSHAPED = [(prime > 3,), (off > -1,), (sp.Symbol("u", extended_real=True) > 1,), (x > 1, x < 0),
             (n > 0, n < 5), (x >= 0, x <= 1)]
 
 
@@ -78,7 +81,8 @@ def test_cases_cover_closed_ranges_and_a_few_integers(conditions, n_cases):
 def test_special_values_are_kept():
     for conditions, symbol, end in [((c < 1,), c, 0), ((n > 5 * half,), n, 3), ((x >= 2,), x, 2)]:
         where = inside(conditions)
-        assert where.shapes[symbol].subs({f: 0 for f in where.back if not f.is_positive}).subs({f: 1 for f in where.back}) == end
+        at_end = {f: 1 if f.is_positive else 0 for f in where.back}
+        assert where.shapes[symbol].subs(at_end) == end
     assert inside((even > 3,)).shapes[even].is_even and inside((odd > 3,)).shapes[odd].is_odd
     assert inside((sp.Ne(t, 0),)).shapes[t].is_zero is False and inside((sp.Ne(t, 0),)).shapes[t].is_real is None
 
@@ -91,9 +95,8 @@ def test_inside_and_outside():
     assert put_inside(where, x) == x == put_outside(inside(()), x)
 
 
-KINDS = ["real", "positive", "negative", "nonnegative", "nonpositive", "nonzero", "zero", "integer", "noninteger", "even", "odd",
-         "prime", "composite", "rational", "irrational", "algebraic", "transcendental", "imaginary", "complex", "finite",
-         "extended_real", "extended_positive", "hermitian"]
+KINDS = """real positive negative nonnegative nonpositive nonzero zero integer noninteger even odd prime composite rational
+irrational algebraic transcendental imaginary complex finite extended_real extended_positive hermitian""".split()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -108,8 +111,8 @@ def test_values_meet_every_assumption(kind):
 def test_values_reach_where_rules_break():
     assert {0, 1, -1} <= set(simple_values(x, far=False)) and {0, 1} <= set(simple_values(c, far=False))
     assert min(simple_values(p, far=True)) <= sp.Rational(1, 10 ** 6) and max(simple_values(p, far=True)) >= 10 ** 6
-    assert any(not v.is_real for v in simple_values(t, far=True)) and not simple_values(sp.Symbol("s", positive=True, zero=None), True)[0] == 0
-    assert 1 in simple_values(sp.IndexedBase("q", positive=True)[1], False) and 0 not in simple_values(sp.Function("f", positive=True)(2), True)
+    assert any(not v.is_real for v in simple_values(t, far=True)) and 0 not in simple_values(p, far=True)
+    assert 1 in simple_values(weights[1], False) and 0 not in simple_values(g(2), True)
 
 
 # ---------------------------------------------------------------- can they hold together
@@ -129,28 +132,33 @@ def eq(left, right):
 
 
 CONTRADICTIONS = [
-    ((), (eq(x, 1), eq(x, 2))), ((), (eq(total(g(z)), 1), eq(total(g(z)), 2))), ((), (eq(total(g(z)), 1), eq(total(g(u), u), 2))),
-    ((), (eq(total(g(z)), 1), eq(total(2 * g(z)), 3))), ((p < 1, p > 2), ()), ((), (eq(x ** 2, -1),)), ((), (eq(p + q, 0),)),
-    ((n > 0, n < 1), ()), ((), (eq(x, 1), eq(x ** 2, 2))), ((), (eq(x ** 2, 2), eq(x ** 3, 3))), ((sp.Ne(a, 0),), (eq(a, 0),)),
+    ((), (eq(x, 1), eq(x, 2))), ((), (eq(total(g(z)), 1), eq(total(g(z)), 2))), ((), (eq(total(g(z)), 1),
+    eq(total(g(u), u), 2))),
+    ((), (eq(total(g(z)), 1), eq(total(2 * g(z)), 3))), ((p < 1, p > 2), ()), ((), (eq(x ** 2, -1),)), ((),
+    (eq(p + q, 0),)),
+    ((n > 0, n < 1), ()), ((), (eq(x, 1), eq(x ** 2, 2))), ((), (eq(x ** 2, 2), eq(x ** 3, 3))), ((sp.Ne(a, 0),),
+    (eq(a, 0),)),
     ((x <= 0, x >= 0, sp.Ne(x, 0)), ()), ((x ** 2 > 4, sp.Abs(x) < 1), ()), ((), (eq(x ** 2 + y ** 2, 1), eq(x ** 2, 2))),
     ((x ** 2 > 2,), (eq(x ** 2 + y ** 2, 1),)), ((a < b, b < a), ()), ((p + q < 1, p > half, q > half), ()),
     ((), (eq(p + q, 1), eq(p, 2))), ((), (eq(2 * n, 1),)), ((), (eq(2 * n + 4 * k, 3),)), ((), (eq(t, 1), eq(t, 2))),
-    ((), (eq(g(1), -1),)), ((), (eq(total(g(z)), -1),)), ((n > half, n < 3 * half / 2), ()), ((x > 1,), (eq(sp.exp(x), 1),)),
+    ((), (eq(g(1), -1),)), ((), (eq(total(g(z)), -1),)), ((n > half, n < 3 * half / 2), ()), ((x > 1,),
+    (eq(sp.exp(x), 1),)),
     ((), (eq(weights[1] + weights[2], 1), eq(weights[1], 2))), ((), (eq(x + y, 1), eq(x - y, 1), eq(y, 3))),
     ((), (eq(prime, 4),)), ((), (eq(sp.log(p), 1), eq(sp.log(p), 2))), ((x > 3,), (eq(x ** 2, 4),)), ((sp.false,), ())]
 CONSISTENT = [
     ((), ()), ((p < 1,), ()), ((p < 1,), (eq(total(g(z)), 1),)), ((), (eq(total(g(z)), 1), eq(total(h(z)), 1))),
     ((), (eq(total(g(z)), 1), eq(total(z * g(z)), m))), ((), (eq(total(g(z)), 1), eq(total(z ** 2 * g(z)), P))),
-    ((), (eq(p + q + P, 1),)), ((), (eq(weights[1] + weights[2] + weights[3], 1),)), ((), (eq(x ** 2, y),)), ((), (eq(a * x, b),)),
+    ((), (eq(p + q + P, 1),)), ((), (eq(weights[1] + weights[2] + weights[3], 1),)), ((), (eq(x ** 2, y),)), ((),
+    (eq(a * x, b),)),
     ((n > 0, n < 5), ()), ((x >= 0, x <= 1), ()), ((sp.Ne(a, 0),), ()), ((sp.Ne(x, 1),), ()), ((), (eq(p + q, n),)),
-    ((), (eq(total(g(z)), P),)), ((), (eq(f(x), x ** 2),)), ((x ** 2 > 4,), ()), ((a < b,), ()), ((x + y < 1, x - y < 1), ()),
+    ((), (eq(total(g(z)), P),)), ((), (eq(f(x), x ** 2),)), ((x ** 2 > 4,), ()), ((a < b,), ()),
+    ((x + y < 1, x - y < 1), ()),
     ((), (eq(x ** 2, 2),)), ((), (eq(P * h(z), g(z)),)), ((), (eq(total(sp.Function("r", positive=True)(x, z)), h(x)),))]
 
 
 @pytest.mark.parametrize(("conditions", "given"), CONTRADICTIONS, ids=str)
 def test_contradictions_are_told(conditions, given):
-    words = contradiction((*conditions, b > 7, sp.Ne(m, 5)) if not {a, b} & set().union(*(e.free_symbols for e in conditions + given))
-                          else conditions, given)
+    words = contradiction((*conditions, P > 7, sp.Ne(m, 5)), given)  # two more, which play no part
     assert words and "cannot hold" in words and "7" not in words and "5" not in words
     assert not satisfiable(conditions, given)
 

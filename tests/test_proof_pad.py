@@ -3,6 +3,7 @@
 import html
 import io
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -66,6 +67,13 @@ def test_what_the_line_before_is_not_known_to_be_is_said_beside_the_mark():
     assert any("x" in row.note for row in proof.rows())
 
 
+def test_what_is_said_of_decimals():
+    proof = Pad("x*8/10", "0", symbols=[x])
+    answer = proof.check("0.8*x", "a decimal")
+    assert answer.outcome == "proved" and answer.message.count("0.8 is read as 4/5") == 1
+    assert proof.as_cell().count("read as") == 0
+
+
 def test_a_goal_below_is_not_reached_by_a_chain_that_goes_up():
     proof = Pad("x**2", "0", relation=">=", symbols=[x])
     up = proof.check("x**2 + 1", "one more", "<=")
@@ -104,11 +112,25 @@ def test_a_derivation_brings_its_lines_and_stays_as_it_is():
         Pad(d, "0", symbols=[p])
 
 
-@pytest.mark.parametrize("make", [lambda: pad(relation="<"), lambda: Pad("x", "y", symbols=[x]), lambda: Pad("x", "x", symbols=[x]),
-                                  lambda: Pad(sp.Eq(x, 1), x)])
+@pytest.mark.parametrize("make", [lambda: pad(relation="<"), lambda: Pad("x", "y", symbols=[x]),
+                                  lambda: Pad("x", "x", symbols=[x]), lambda: Pad(sp.Eq(x, 1), x)])
 def test_what_is_no_proof_to_write_is_refused(make):
     with pytest.raises((TypeError, ValueError)):
         make()
+
+
+def test_the_core_needs_no_threads_and_no_widgets():
+    source = """
+import sys, threading
+def cannot(self): raise RuntimeError("can't start new thread")
+threading.Thread.start = cannot
+from vae_course.derivations.pad import Pad
+pad = Pad("Integral(x, (x, 0, 1))", "1/2")
+assert pad.check("1", "it is so").outcome == "refuted"
+assert pad.check("1/2", "half a square").goal_reached
+assert not {"ipywidgets", "anywidget", "IPython", "torch"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", source], check=True, timeout=120)
 
 
 # ---------------------------------------------------------------- the proof as a cell

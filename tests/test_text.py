@@ -119,7 +119,8 @@ def test_what_cannot_be_read_is_shown_with_the_way_out(line, words, under):
 @pytest.mark.parametrize("line", [
     "__import__('os').system('true')", "x.__class__", "x.evalf()", "lambda: x", "(lambda: x)()", "[x for x in z]",
     "f'{x}'", "'x'", '"x"',
-    "(x := 3)", "*x", "**x", "x if x else z", "x and z", "not x", "x @ z", "x // z", "x % z", "x << 2", "~x", "eval(x)",
+    "(x := 3)", "'+'", "dir='-'", "*x", "**x", "x if x else z", "x and z", "not x", "x @ z", "x // z", "x % z",
+    "x << 2", "~x", "eval(x)",
     "exec(x)", "open(x)",
     "getattr(x, z)", "print(x)", "S(x)", "sympify(x)", "Symbol(x)", "Function(x)", "Lambda(x, x)", "Eq(x, z)",
     "solve(x)", "x['a']", "x[0]",

@@ -43,6 +43,7 @@ CALLS = {  # kind of explorer → the cell that makes it
     "posterior": "widgets.posterior_view(posterior, picture, images, labels)",
     "style-pad": "widgets.style_pad(ask, codes, labels)",
     "style-mix": "widgets.style_mix(ask, codes, images, labels)",
+    "proof-pad": 'widgets.proof_pad("Integral(x, (x, 0, 1))", "1/2", title="The area below a line")',
 }
 
 

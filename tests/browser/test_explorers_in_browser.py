@@ -100,6 +100,8 @@ def test_restart_and_run_all_twice(notebook):
         for explorer in explorers:
             if explorer.kind in moves.PADS:
                 moves.move_pad(explorer)
+            elif explorer.kind == "proof-pad":
+                moves.wrong_line_and_clear(explorer)
             else:
                 moves.by_keyboard(explorer, explorer.sliders()[0])
 

@@ -166,7 +166,8 @@ def test_a_picture_stands_in_for_formulas_on_colab(notebook):
 
 def test_it_fits_a_narrow_page_and_a_wide_formula_scrolls(notebook):
     notebook.page.set_viewport_size({"width": 800, "height": 900})
-    wide = FIRST + 'widgets.proof_pad("' + " + ".join(f"{k}*exp(p)**{k}*log({k} + p)" for k in range(1, 12)) + '", "log(p)", symbols=[p])'
+    start = " + ".join(f"{k}*exp(p)**{k}*log({k} + p)" for k in range(1, 12))
+    wide = f'{FIRST}widgets.proof_pad("{start}", "log(p)", symbols=[p])'
     form = open_pad(notebook, wide)
     until(notebook.page, lambda: form.explorer.element.locator("mjx-container").count() >= 2, "typeset lines")
     notebook.screenshot("proof-narrow", form.explorer.element)

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 PICTURE = """async element => {
-    const image = element.querySelector('img.widget-image'), encoded = text => btoa(unescape(encodeURIComponent(text)));
-    if (!image) return encoded(Array.from(element.querySelectorAll('.vae-proof'), part => part.innerText).join());
+    const image = element.querySelector('img.widget-image');
+    const proof = () => Array.from(element.querySelectorAll('.vae-proof'), part => part.innerText).join();
+    while (!image && proof().includes('$')) await new Promise(done => setTimeout(done, 20));  // not typeset yet
+    if (!image) return btoa(unescape(encodeURIComponent(proof())));
     for (;;) {  // the address of a picture that has just been replaced is empty
         const address = image.src;
         try {

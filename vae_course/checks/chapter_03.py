@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from vae_course.checks.check import But, Check
+from vae_course.checks.proofs import WrongLine
 from vae_course.densities import kl_between_normals, kl_to_standard_normal
+from vae_course.derivations.tasks import Posted, positive, real
 
 
 def _batch(*shape: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -128,3 +130,33 @@ check_kl_slopes = Check(
     "The other way round: first the slope in μ, then in σ.": But(lambda by_mu, by_s: (by_s, by_mu)),
 }, "μ and σ − 1/σ, which is not bounded as σ → 0.",
     otherwise="(∂KL/∂μ, ∂KL/∂σ), from ½(μ² + σ² − 1 − log σ²) with log σ² = 2 log σ.")
+
+# Both were posted, in other letters: stats.stackexchange.com/questions/7440 lost −½ in its result, and an answer to
+# stats.stackexchange.com/questions/318184 called lines 1 and 2 equivalent. The last line of each is ours.
+_TWO_GAUSSIANS = Posted([
+    "Integral(N(z; mu, sigma**2)*log(N(z; mu, sigma**2)/N(z; m, tau**2)), (z, -oo, oo))",
+    "log(2*pi*tau**2)/2 + (sigma**2 + (mu - m)**2)/(2*tau**2) - (1 + log(2*pi*sigma**2))/2",
+    "log(tau/sigma) + (sigma**2 + (mu - m)**2)/(2*tau**2)",
+    "((mu - m)**2 + sigma**2)/(2*tau**2) - log(sigma/tau)",
+], 3, "log(tau/sigma) + (sigma**2 + (mu - m)**2)/(2*tau**2) - 1/2", real("z mu m") | positive("sigma tau"), {
+    "This is the posted line again.": "log(tau/sigma) + (sigma**2 + (mu - m)**2)/(2*tau**2)",
+    "The ½ has the wrong sign.": "log(tau/sigma) + (sigma**2 + (mu - m)**2)/(2*tau**2) + 1/2",
+    "The 1 stands in a bracket that is halved.": "log(tau/sigma) + (sigma**2 + (mu - m)**2)/(2*tau**2) - 1",
+    "The ½ is right now, and the logarithm is turned upside down.":
+        "log(sigma/tau) + (sigma**2 + (mu - m)**2)/(2*tau**2) - 1/2",
+    "The logarithm of √(τ²/σ²) is log(τ/σ), without another ½.":
+        "log(tau/sigma)/2 + (sigma**2 + (mu - m)**2)/(2*tau**2) - 1/2",
+})
+_UNIT_GAUSSIAN = Posted([
+    "-(2*log(sigma) - sigma**2 - mu**2 + 1)/2",
+    "-(log(sigma) - sigma - mu**2 + 1)/2",
+    "(mu**2 + sigma - 1 - log(sigma))/2",
+], 2, "-(log(sigma**2) - sigma**2 - mu**2 + 1)/2", real("mu") | positive("sigma"), {
+    "This is the posted line again.": "-(log(sigma) - sigma - mu**2 + 1)/2",
+    "The logarithm is mended, and σ still stands for σ².": "-(log(sigma**2) - sigma - mu**2 + 1)/2",
+    "The square is back, and log σ still stands for 2 log σ = log σ².": "-(log(sigma) - sigma**2 - mu**2 + 1)/2",
+})
+check_mended_lines = WrongLine(
+    "mended_lines() → (number, \"line\"), (number, \"line\"): each wrong line, and what it should be (notebook 03).",
+    [_TWO_GAUSSIANS, _UNIT_GAUSSIAN],
+    "the first lost −½, the second put log σ and σ for log σ² and σ².")

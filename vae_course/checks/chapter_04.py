@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 from vae_course.checks.check import But, Check
+from vae_course.checks.proofs import ProveIt
+from vae_course.derivations.tasks import Task, positive, positive_functions, real
 
 
 def _half_log(variance: float) -> float:
@@ -89,3 +91,21 @@ check_best_q = Check(
     "The decoder's noise has the variance σ², not σ.": lambda w, s, tau, x: _posterior(w, math.sqrt(s), x, tau),
 }, "1/v = w²/σ² + 1/τ² and μ = v·w·x/σ², the exact posterior.",
     otherwise="1/v = w²/σ² + 1/τ²; the mean solves w(x − wμ)/σ² = μ/τ². Return mean, variance.")
+
+_over_z = "Integral({}, (z, -oo, oo))".format
+_RECON, _KL = _over_z("q(z)*log(likelihood(z))"), _over_z("q(z)*log(q(z)/prior(z))")
+_ELBO, _GAP = _over_z("q(z)*log(likelihood(z)*prior(z)/q(z))"), _over_z("q(z)*log(q(z)*p_x/(likelihood(z)*prior(z)))")
+check_prove_account = ProveIt(
+    "prove_account(d) → the derivation d with at least three steps from log p(x) to recon − kl + gap (notebook 04).",
+    Task([("log(p_x)", ""),
+          (_over_z("q(z)*log(p_x)"), "the mean of a constant is the constant"),
+          (f"{_ELBO} + {_GAP}", "multiply and divide by likelihood, prior and q, then take the logarithm apart"),
+          (f"{_RECON} - {_KL} + {_GAP}", "the logarithm of a product")],
+         real("z") | positive("p_x=p(x)") | positive_functions("q likelihood=p_{x|z} prior=p_{z} posterior=p_{z|x}"),
+         given=[(_over_z("q(z)"), "1")], mistakes={
+        "The gap is added: log p(x) lies above the ELBO.": f"{_RECON} - {_KL} - {_GAP}",
+        "The kl is subtracted: ELBO = recon − kl.": f"{_RECON} + {_KL} + {_GAP}",
+        "The gap is missing: the ELBO alone lies below log p(x).": _ELBO,
+        "The mean is under q: the weight of log p(x) under the integral is q(z).": _over_z("log(p_x)"),
+        "The mean is under q: only q is given to integrate to 1.": _over_z("prior(z)*log(p_x)"),
+    }), 3, "{n} steps, and each of them is proved, for every model and every q.")

@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 
 from vae_course.checks.check import But, Check
+from vae_course.checks.proofs import MissingLine
+from vae_course.derivations.conditions import INTERCHANGE
+from vae_course.derivations.tasks import Task, positive, real, real_functions
 
 
 def _noise(seed: int, n: int = 7) -> tuple[Tensor, Tensor, Tensor]:
@@ -122,3 +125,19 @@ check_score_over_pathwise = Check(
     "That is the ratio of the roots: the mean squares were asked for.": But(lambda ratio: ratio**0.5),
 }, "4 + 1/(aσ)², always more than 4: for this f the pathwise gradient wins.",
     otherwise="E(z − μ)² under N(μ + 2aσ², σ²) is σ² + 4a²σ⁴; divide by σ⁴ and by a².")
+
+_over_z = "Integral({}, (z, -oo, oo))".format
+check_missing_line = MissingLine(
+    "missing_line() → \"the line\" between ∂F/∂σ and the mean of f times the score for σ, or a list of lines (notebook 06).",
+    Task([(f"Derivative({_over_z('N(z; mu, sigma**2)*f(z)')}, sigma)", ""),
+          (_over_z("f(z)*Derivative(N(z; mu, sigma**2), sigma)"), "the derivative goes under the integral, to the density"),
+          (_over_z("N(z; mu, sigma**2)*f(z)*((z - mu)**2/sigma**3 - 1/sigma)"), "the slope of N is N times the score")],
+         real("z mu") | positive("sigma") | real_functions("f"), may_assume=[INTERCHANGE], mistakes={
+        "That is the slope in μ; here σ moves.": _over_z("f(z)*Derivative(N(z; mu, sigma**2), mu)"),
+        "The density was lost: its slope is N times the slope of log N.":
+            _over_z("f(z)*Derivative(log(N(z; mu, sigma**2)), sigma)"),
+        "z is not moved by σ here: the density changes, not f.": _over_z("N(z; mu, sigma**2)*Derivative(f(z), z)"),
+        "The score for σ is (z − μ)²/σ³ − 1/σ: the 1/σ comes from the factor 1/σ of the density.":
+            _over_z("N(z; mu, sigma**2)*f(z)*(z - mu)**2/sigma**3"),
+        "That is the score for log σ: divide by σ.": _over_z("N(z; mu, sigma**2)*f(z)*((z - mu)**2/sigma**2 - 1)"),
+    }), "the step before it and the step after it are both proved.")

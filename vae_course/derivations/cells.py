@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import sympy as sp
 from sympy.core.function import UndefinedFunction
 
-from vae_course.derivations import text
+from vae_course.derivations import printing, text
 from vae_course.derivations.derivation import Derivation
 from vae_course.derivations.gaussians import written_out
 from vae_course.derivations.verdicts import Line
@@ -15,28 +15,29 @@ from vae_course.derivations.verdicts import Line
 KINDS = {sp.Symbol: "symbols", sp.IndexedBase: "IndexedBase", UndefinedFunction: "Function"}
 
 
-def cell_of(derivation: Derivation, typed: Mapping[int, str]) -> str:
-    """The code; `typed` has the lines, by their number, that a reader typed: they stay as they are."""
+def cell_of(derivation: Derivation, typed: Mapping[int, tuple[str, str]]) -> str:
+    """The code; `typed` has lines and reasons, by the line's number, that a reader typed: they stay as they are."""
     held = [*(line.expression for line in derivation.lines), *derivation.where, *derivation.given]
     names = dict(sorted(text.names_in(*held).items()))
-    lines = [repr(typed[k]) if k in typed else _line(line, names) for k, line in enumerate(derivation.lines)]
+    lines = [repr(typed[k][0]) if k in typed else _line(line, names) for k, line in enumerate(derivation.lines)]
     options = [f"{option}=[{', '.join(values)}]" for option, values in (
         ("where", [_code(condition, names) for condition in derivation.where]),
         ("given", [_code(fact, names) for fact in derivation.given]), ("symbols", list(map(_variable, names)))) if values]
     start = ", ".join([lines[0], *([repr(derivation.title)] if derivation.title else []), *options])
-    steps = [_step(line, code) for line, code in zip(derivation.lines[1:], lines[1:], strict=True)]
+    steps = [_step(line, lines[k], typed[k][1] if k in typed else line.because)
+             for k, line in enumerate(derivation.lines) if line.relation]
     return "\n".join(["import sympy as sp", "from vae_course.derivations import Derivation", "", *_declarations(names),
                       f"d = Derivation({start})", *steps, "d"])
 
 
-def _step(line: Line, code: str) -> str:
-    why = f"because={line.because!r}"
+def _step(line: Line, code: str, because: str) -> str:
+    why = f"because={because!r}"
     return f"d.step({code}, {why})" if line.relation == "==" else f"d.bound({code}, {why}, relation={line.relation!r})"
 
 
 def _line(line: Line, names: dict) -> str:
     """A line as text, if its text is read as the same line, else as an expression."""
-    printed = sp.sstr(line.shown)
+    printed = printing.to_text(line.shown)
     try:
         if text.evaluated(text.parse(printed, names)) == line.expression:
             return repr(printed)

@@ -101,7 +101,9 @@ def _close_derivative(part: sp.Derivative) -> sp.Expr:
 
 def _close_subs(part: sp.Subs) -> sp.Expr:
     value = tried(derivatives.at_a_point, part, _close)
-    return part if value is None else value
+    if value is None:
+        return part
+    return _close(value) if value.has(sp.Integral, sp.Sum, sp.Limit, sp.Product) else value
 
 
 CLOSERS = {sp.Integral: _close_integral, sp.Sum: _close_sum, sp.Product: _close_product, sp.Limit: _close_limit,

@@ -1,6 +1,6 @@
 """Whether conditions and facts can hold together: from a contradiction anything follows."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice, product
 
 import sympy as sp
@@ -11,11 +11,10 @@ from sympy.core.relational import Relational
 from vae_course.derivations.closed_forms import closed_form, is_ordered
 from vae_course.derivations.conditions import collecting
 from vae_course.derivations.domain import inside, simple_values, single_conditions
+from vae_course.derivations.linear import infeasible
 
 OPEN = (sp.Integral, sp.Sum, sp.Product, sp.Limit, sp.Derivative, sp.Subs, sp.Indexed, AppliedUndef)
 MOST_POINTS = 300
-MOST_ROWS = 300  # inequalities kept while symbols are eliminated
-Half = tuple[sp.Expr, bool]  # e > 0 (True) or e ≥ 0
 
 
 def contradiction(conditions: Iterable, given: Iterable = ()) -> str | None:
@@ -33,8 +32,8 @@ def satisfiable(conditions: Iterable, given: Iterable = ()) -> bool:
     """Whether values and functions that meet all conditions and facts are known to exist."""
     facts, conditions = single_conditions(given), single_conditions(conditions)
     claims = [*facts, *conditions]
-    while (k := next((k for k, f in enumerate(facts) if _can_be_chosen(f, [c for c in claims if c is not f])), None)) is not None:
-        del facts[k]
+    while free := [k for k, f in enumerate(facts) if _can_be_chosen(f, [c for c in claims if c is not f])]:
+        del facts[free[0]]
         claims = [*facts, *conditions]
     if any(not isinstance(part, sp.Indexed) and part.free_symbols for c in claims for part in c.atoms(*OPEN)):
         return False
@@ -148,7 +147,8 @@ def _impossible(claims: list) -> bool:
                 if check_assumptions(value, against=symbol) is False:
                     return True
                 claims = [c.subs(symbol, value) for c in claims] + _said_of(symbol, value)
-                pending = [sp.Eq(sp.expand((c.lhs - c.rhs).subs(symbol, value)), 0, evaluate=False) for c in (*pending, *kept)]
+                left = [sp.expand((c.lhs - c.rhs).subs(symbol, value)) for c in (*pending, *kept)]
+                pending = [sp.Eq(e, 0, evaluate=False) for e in left]
                 kept = []
                 break
         else:
@@ -201,54 +201,8 @@ def _no_point(claims: list, facts: list) -> bool:
     for fact in facts:
         e = sp.expand(fact.lhs - fact.rhs)
         halves += [(e, False), (-e, False)] if e.is_real else []
-    if any(e.is_negative or strict and e.is_nonpositive for e, strict in halves) or _infeasible(halves):
+    if any(e.is_negative or strict and e.is_nonpositive for e, strict in halves) or infeasible(halves):
         return True
     apart = [sp.expand(c.lhs - c.rhs) for c in claims if isinstance(c, sp.Ne)]
-    return any(e == 0 or e.is_real and _infeasible([*halves, (e, True)]) and _infeasible([*halves, (-e, True)])
+    return any(e == 0 or e.is_real and infeasible([*halves, (e, True)]) and infeasible([*halves, (-e, True)])
                for e in apart)
-
-
-def _infeasible(halves: list[Half]) -> bool:
-    """Fourier and Motzkin: eliminate one symbol after the other; a false inequality between numbers is left over."""
-    rows = [_row(e, strict) for e, strict in halves if not e.has(sp.oo, -sp.oo, sp.nan, sp.zoo)]
-    for monomial in set().union(*(row for row, _ in rows)) - {sp.S.One} if rows else ():
-        rows += [_row(e, strict) for e, strict in _sign_of(monomial)]
-    while len(rows) <= MOST_ROWS:
-        if any(set(row) <= {1} and (row.get(1, 0) < 0 or strict and row.get(1, 0) <= 0) for row, strict in rows):
-            return True
-        symbols = set().union(*(row for row, _ in rows)) - {sp.S.One}
-        if not symbols:
-            return False
-        symbol = min(symbols, key=lambda s: (sum(s in row for row, _ in rows), str(s)))
-        rows = list(_without(symbol, rows))
-    return False
-
-
-def _row(e: sp.Expr, strict: bool) -> tuple[dict, bool]:
-    """Coefficients of the monomials; between integers e > 0 is e ≥ 1, and a common factor leaves only its multiples."""
-    row = {m: c for m, c in e.as_coefficients_dict().items() if c}
-    others = [m for m in row if m != 1]
-    if others and all(m.is_integer for m in others):
-        factor = sp.gcd_list([row[m] for m in others])
-        row = {m: c / factor for m, c in row.items()}
-        constant = row.pop(sp.S.One, sp.S.Zero)
-        constant = sp.ceiling(constant) - 1 if strict else sp.floor(constant)
-        return row | ({sp.S.One: constant} if constant else {}), False
-    return row, strict
-
-
-def _sign_of(monomial: sp.Expr) -> list[Half]:
-    if monomial.is_nonnegative:
-        return [(monomial, monomial.is_positive is True)]
-    return [(-monomial, monomial.is_negative is True)] if monomial.is_nonpositive else []
-
-
-def _without(symbol: sp.Expr, rows: list) -> Iterator[tuple[dict, bool]]:
-    """The rows without the symbol, and all sums of two in which it cancels."""
-    yield from (pair for pair in rows if symbol not in pair[0])
-    up = [pair for pair in rows if pair[0].get(symbol, 0) > 0]
-    down = [pair for pair in rows if pair[0].get(symbol, 0) < 0]
-    for (one, s1), (other, s2) in product(up, down):
-        a, b = -other[symbol], one[symbol]
-        row = {m: c for m in {*one, *other} if (c := a * one.get(m, 0) + b * other.get(m, 0)) and m != symbol}
-        yield row, s1 or s2

@@ -1,19 +1,21 @@
 """Look for values of the symbols at which two lines differ. Numbers refute, with a certificate; they never prove."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import mpmath as mp
 import sympy as sp
 from sympy.core.function import AppliedUndef, UndefinedFunction
 
 from vae_course.derivations import examples
 from vae_course.derivations.closed_forms import closed_form
 from vae_course.derivations.domain import inside, simple_values
-from vae_course.derivations.numbers import Certified, NoValue, certified, prepared
+from vae_course.derivations.numbers import Certified, NoValue, certified
+from vae_course.derivations.preparing import prepared
 
-PLAIN_POINTS, OPEN_POINTS = 24, 8    # how many points are compared: of formulas, and where an integral or a limit stands
+PLAIN_POINTS, OPEN_POINTS = 16, 10   # how many points are compared: of formulas, and where an integral or a limit stands
 SPECIAL = (sp.S.Zero, sp.S.One, sp.S.NegativeOne)
+SMALL, LARGE = sp.Rational(1, 5), 10 # ordinary numbers lie between
 DIGITS = 8                           # of a value that is shown
 
 
@@ -52,10 +54,12 @@ def search(left: sp.Basic, right: sp.Basic, relation: str, conditions: tuple = (
     result = Search()
     left, right, *facts = (_without_open_indices(e) for e in (left, right, *given))
     is_open = sp.Tuple(left, right).has(sp.Integral, sp.Limit, sp.Sum, sp.Product)
-    n_points = n_points or (OPEN_POINTS if is_open else PLAIN_POINTS)
+    n_points = min(n_points or PLAIN_POINTS, OPEN_POINTS) if is_open else 2 * (n_points or PLAIN_POINTS)
+    if is_open and sp.Tuple(left, right).has(sp.Derivative):
+        n_points = min(n_points, 4)  # each slope takes several integrals
     last: tuple = (None, ())
     for point in points(left, right, conditions, tuple(facts)):
-        if result.n_compared >= n_points or result.n_complex + result.n_unknown >= 2 * n_points:
+        if result.n_compared >= n_points or result.n_complex + result.n_unknown >= (5 if is_open else 2 * n_points):
             break
         functions = {f: example for f, example in point.items() if isinstance(f, UndefinedFunction)}
         if last[0] != functions:
@@ -75,7 +79,7 @@ def _ready(side: sp.Basic, functions: dict) -> list[sp.Expr]:
 
 
 def _compare(left: list, right: list, numbers: dict, relation: str, result: Search, point: dict) -> tuple | None:
-    """(left value, right value, certificate) if a pair of entries violates the relation at the point; counts what happened."""
+    """(left values, right values, certificate) if a pair violates the relation at the point; counts what happened."""
     outcomes = [[_outcome(entry.xreplace(numbers)) for entry in side] for side in (left, right)]
     failed = [[o for o in side if isinstance(o, NoValue)] for side in outcomes]
     if not any(failed):
@@ -152,24 +156,25 @@ def _unknowns(together: sp.Tuple, functions: set) -> list[sp.Basic]:
 
 
 def _choices(symbols: list, largest: int) -> Iterator[dict]:
-    """Ordinary values first, then 0, 1, −1 and the like for all symbols together and for each alone, then far ones."""
-    pools = {s: [v for v in simple_values(s, True) if abs(v) <= largest] for s in symbols}
+    """Ordinary values; then special, complex, large and small ones, for all symbols together and for each alone."""
+    pools = {s: [v for v in [*simple_values(s, True), *[sp.I] * (s.is_real is None)] if abs(v) <= largest] for s in symbols}
     if not all(pools.values()):
         return
-    ordinary = {s: [v for v in pool if v not in SPECIAL and abs(v) < 10] or pool for s, pool in pools.items()}
-    special = list(dict.fromkeys(v for pool in pools.values() for v in pool if v in SPECIAL))
-    rare = list(dict.fromkeys(v for s, pool in pools.items() for v in pool if v not in SPECIAL and v not in ordinary[s]))
+    ordinary = {s: [v for v in pool if v not in SPECIAL and v.is_real and SMALL <= abs(v) < LARGE] or pool
+                for s, pool in pools.items()}
+    rest = list(dict.fromkeys(v for s, pool in pools.items() for v in pool if v not in ordinary[s]))
+    rest.sort(key=lambda v: (v not in SPECIAL, bool(v.is_real), bool(v) and abs(math.log(abs(v))) > 5))
 
     def mixed(k: int) -> dict:
         return {s: pool[(k * (2 * i + 1) + 3 * i) % len(pool)] for i, (s, pool) in enumerate(ordinary.items())}
     yield from map(mixed, range(3))
-    for k, v in enumerate(special):
+    for k, v in enumerate(rest):
         yield {s: v if v in pools[s] else mixed(k)[s] for s in symbols}
-    for k, v in enumerate([*special, *rare]):
-        for s in symbols if v in special else symbols[k % max(1, len(symbols)):][:1]:
+    for k, v in enumerate(rest):
+        for s in symbols if v in SPECIAL else [symbols[k % len(symbols)]] if symbols else []:
             if v in pools[s]:
                 yield mixed(k) | {s: v}
-    yield from ({s: pools[s][(k + 5 * i) % len(pools[s])] for i, s in enumerate(symbols)} for k in range(12))
+    yield from ({s: pools[s][(k + 5 * i) % len(pools[s])] for i, s in enumerate(symbols)} for k in range(20))
 
 
 def _meeting_facts(numbers: dict, arity: dict, given: tuple, k: int) -> Iterator[dict]:
@@ -212,17 +217,35 @@ def numbers_of(point: dict) -> dict:
 
 def _shown(left: list[Certified], right: list[Certified], shape: tuple) -> tuple[sp.Basic, sp.Basic]:
     """Both values with few digits, but enough to see that they differ."""
-    pairs = [(a.middle, b.middle) for a, b in zip(left, right)]
-    digits = next((d for d in (DIGITS, 15, 30) if any(sp.Float(a, d) != sp.Float(b, d) for a, b in pairs)), 50)
-    rounded = [[sp.Float(o.middle, digits) for o in side] for side in (left, right)]
+    digits = next((d for d in (DIGITS, 15, 30) if any(_rounded(a, d) != _rounded(b, d) for a, b in zip(left, right))), 50)
+    rounded = [[_rounded(o, digits) for o in side] for side in (left, right)]
     return tuple(sp.ImmutableMatrix(*shape, side) if shape else side[0] for side in rounded)
+
+
+def _rounded(o: Certified, digits: int) -> sp.Expr:
+    """The middle with at most so many digits, and no more than are certain."""
+    if o.low <= 0 <= o.high:
+        return sp.S.Zero
+    certain = int(-math.log10((o.high - o.low) / abs(o.middle))) if o.high > o.low else digits
+    return sp.Float(o.middle, max(1, min(digits, certain)))
 
 
 def filled_in(expr: sp.Basic, point: dict) -> sp.Basic:
     """The formula with the counterexample put in and nothing computed, as a reader would write it."""
     functions = {f: example for f, example in point.items() if isinstance(f, UndefinedFunction)}
     expr, numbers = examples.put_in(expr, functions), numbers_of(point)
+    if isinstance(expr, sp.MatrixBase):
+        return expr.applyfunc(lambda entry: filled_in(entry, numbers))
     expr = expr.replace(lambda e: isinstance(e, sp.Derivative), lambda d: sp.Subs(d, tuple(d.variables), tuple(d.variables))
                         if set(d.variables) & set(numbers) else d)
-    with sp.evaluate(False):
-        return expr.xreplace(numbers)
+    return _uncomputed(expr, numbers)
+
+
+def _uncomputed(expr: sp.Basic, numbers: dict) -> sp.Basic:
+    if expr in numbers:
+        return numbers[expr]
+    if not expr.args or not expr.has(*numbers):
+        return expr
+    args = [_uncomputed(arg, numbers) for arg in expr.args]
+    plain = isinstance(expr, sp.Add | sp.Mul | sp.Pow | sp.Function)
+    return expr.func(*args, evaluate=False) if plain else expr.func(*args)

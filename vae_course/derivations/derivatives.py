@@ -45,10 +45,10 @@ def derivative(f: sp.Expr, x: sp.Basic, close: Close) -> sp.Expr:
     inner = [part for part in _outermost(f, (sp.Integral, sp.Sum, sp.Product, sp.Limit)) if part.has(x)]
     held = {part: sp.Function(f"_F{i}", real=_is_real(part) or None)(x) for i, part in enumerate(inner)}
     outside = f.xreplace(held)
-    fixed = _fixed_between_jumps(outside, x)
-    outside = outside.xreplace(fixed)
-    _check(outside, x)
-    slope = outside.diff(x)
+    fixed = {e: sp.Dummy(real=True) for e in outside.atoms(*FIXED) if e.has(x)}
+    _check(outside.xreplace(fixed), x)
+    slope = outside.xreplace(fixed).diff(x)
+    _at_kinks(outside, slope.xreplace({dummy: e for e, dummy in fixed.items()}), x)
     slopes = {sp.Derivative(name, x): of_a_whole(part, x, close) for part, name in held.items()}
     back = {name: part for part, name in held.items()}
     return slope.xreplace(slopes).xreplace(back).xreplace({dummy: e for e, dummy in fixed.items()})
@@ -65,13 +65,27 @@ def _is_real(part: sp.Expr) -> bool:
         and all(end.is_extended_real for limit in part.limits for end in limit[1:])
 
 
-def _fixed_between_jumps(f: sp.Expr, x: sp.Basic) -> dict[sp.Expr, sp.Dummy]:
-    """Steps and signs as constants, and the conditions of all kinks required."""
+def _at_kinks(f: sp.Expr, slope: sp.Expr, x: sp.Basic) -> None:
+    """Require that x is at no kink, except where both sides meet with the slope that was found, as those of x·|x| at 0."""
     for e in kinks.changing(f, x) | {r.lhs - r.rhs for r in f.atoms(sp.Eq, sp.Ne) if r.has(x)}:
         if not e.is_extended_real:
             raise NotApplicable(f"a kink of {e}, which may be complex")
-        require(sp.Ne(e, 0))
-    return {e: sp.Dummy(real=True) for e in f.atoms(*FIXED) if e.has(x)}
+        if not tried(_is_smooth_across, f, slope, x, e):
+            require(sp.Ne(e, 0))
+
+
+def _is_smooth_across(f: sp.Expr, slope: sp.Expr, x: sp.Basic, e: sp.Expr) -> bool | None:
+    sides = kinks.pieces(f, x, -sp.oo, sp.oo)
+    if sides is None or len(sides) != 2 or not x.is_real or f.has(sp.Eq, sp.Ne):
+        return None
+    place = sides[0][3]
+    there, now = f.subs(x, place), slope.subs(x, place)
+    for side, v, *_ in sides:
+        v_free = side.subs(v, x)
+        _check(v_free, x)
+        if sp.simplify(v_free.subs(x, place) - there) != 0 or sp.simplify(v_free.diff(x).subs(x, place) - now) != 0:
+            return None
+    return True
 
 
 def _check(f: sp.Expr, x: sp.Basic) -> None:

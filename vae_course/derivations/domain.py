@@ -12,6 +12,8 @@ from sympy.core.assumptions import check_assumptions
 from sympy.core.relational import Relational
 from sympy.solvers.inequalities import solve_poly_inequality
 
+from vae_course.derivations.linear import infeasible
+
 REALS = [sp.Rational(*q) for q in [(3, 2), (-2, 3), (2, 1), (-5, 4), (1, 3), (-3, 2), (7, 5), (-1, 4), (3, 1), (-2, 1)]]
 POSITIVE = [sp.Rational(*q) for q in [(2, 1), (1, 2), (3, 1), (3, 2), (2, 3), (5, 4), (1, 3), (5, 2), (7, 5), (4, 5)]]
 LONGEST_RANGE = 12  # values of an integer between two ends that are tried one by one
@@ -73,7 +75,7 @@ def inside(conditions: tuple) -> Inside:
 
 
 def cases(conditions: tuple) -> list[Inside]:
-    """Insides that together take exactly the allowed values: an end of a closed range, and each of a few integers, is one."""
+    """Insides that together take exactly the allowed values: an end of a closed range is one, and each of a few integers."""
     single = single_conditions(conditions)
     halves, splits = _halves_of(single), []
     for symbol in _symbols(halves):
@@ -129,7 +131,8 @@ def _halves(condition: sp.Basic) -> Iterator[tuple[sp.Expr, bool]]:
         return
     if isinstance(small, sp.Abs) and small.args[0].is_real:
         yield from ((large - small.args[0], strict), (large + small.args[0], strict))
-    elif len(e.free_symbols) == 1 and (x := next(iter(e.free_symbols))).is_real and e.is_polynomial(x) and sp.degree(e, x) > 1:
+    elif len(e.free_symbols) == 1 and all(x.is_real and e.is_polynomial(x) and sp.degree(e, x) > 1 for x in e.free_symbols):
+        x, = e.free_symbols
         pieces = solve_poly_inequality(sp.Poly(e, x), ">" if strict else ">=")
         if len(pieces) == 1 and isinstance(pieces[0], sp.Interval):
             piece = pieces[0]
@@ -144,13 +147,16 @@ def _halves_of(conditions: list) -> list[tuple[sp.Expr, bool]]:
 
 
 def _needed(halves: list) -> list:
-    """Without those that follow from another: x < 2 says nothing where x < 1, nor x ≤ 1."""
+    """Without those that follow from others: x < 2 says nothing where x < 1, nor x + y > 0 where x > 0 and y > 0."""
     kept: list = []
     for e, strict in halves:
         slopes = [abs(c) for s in sorted(e.free_symbols, key=str) if (c := e.coeff(s)).is_Rational and c]
         new = (sp.expand(e / slopes[0]), strict) if slopes else (e, strict)
         if not any(_follows(new, old) for old in kept):
             kept = [old for old in kept if not _follows(old, new)] + [new]
+    for e, strict in list(kept) if len(kept) > 2 and not infeasible(kept) else ():
+        others = [half for half in kept if half != (e, strict)]
+        kept = others if infeasible([*others, (-e, not strict)]) else kept
     return kept
 
 
@@ -262,8 +268,8 @@ def _simplex(e: sp.Expr, strict: bool, ranges: dict, halves: list) -> Inside | N
 
 
 def _above(e: sp.Expr, symbol: sp.Symbol) -> bool:
-    """Whether e ≥ 0 is more than a lower end of the symbol."""
-    return e.has(symbol) and not (e.diff(symbol).is_positive and e.free_symbols == {symbol})
+    """Whether e ≥ 0 says anything else than a lower end of the symbol."""
+    return e.has(symbol) and not e.diff(symbol).is_positive
 
 
 def _not_zero(condition: sp.Ne) -> set[sp.Symbol]:

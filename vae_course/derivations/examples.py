@@ -6,12 +6,15 @@ import sympy as sp
 from sympy.core.function import AppliedUndef, UndefinedFunction
 
 from vae_course.derivations.closed_forms import closed_form
+from vae_course.derivations.numbers import NoValue, certified
+from vae_course.derivations.preparing import OPEN, prepared
 
 SCALES = [sp.Rational(*q) for q in [(2, 1), (1, 2), (3, 1), (3, 2), (2, 3), (5, 4)]]
 SHIFTS = [sp.Rational(*q) for q in [(0, 1), (3, 2), (-2, 3), (2, 1)]]
-ASSUMPTIONS = ("complex", "extended_real", "real", "finite", "infinite", "rational", "irrational", "integer", "noninteger", "even",
-               "odd", "prime", "composite", "zero", "nonzero", "positive", "negative", "nonnegative", "nonpositive", "imaginary",
-               "extended_positive", "extended_negative", "extended_nonnegative", "extended_nonpositive", "extended_nonzero")
+ASSUMPTIONS = (
+    "complex", "extended_real", "real", "finite", "infinite", "rational", "irrational", "integer", "noninteger", "even",
+    "odd", "prime", "composite", "zero", "nonzero", "positive", "negative", "nonnegative", "nonpositive", "imaginary",
+    "extended_positive", "extended_negative", "extended_nonnegative", "extended_nonpositive", "extended_nonzero")
 
 
 def obeys(symbol: sp.Basic, number: sp.Expr) -> bool:
@@ -44,7 +47,7 @@ def concrete_functions(arity: dict[UndefinedFunction, int], facts: tuple, k: int
         for f, (args, other) in defined.items():
             if f not in found and not other.atoms(AppliedUndef) - {a for a in other.atoms(AppliedUndef) if a.func in found}:
                 found[f] = sp.Lambda(args, closed_form(put_in(other, found)))
-    return found if set(found) == set(arity) else found | {f: _example(f, arity[f], facts, k) for f in arity if f not in found}
+    return {f: found[f] if f in found else _example(f, n, facts, k) for f, n in arity.items()}
 
 
 def _definition(fact: sp.Equality) -> Iterator[tuple]:
@@ -66,10 +69,9 @@ def _example(f: UndefinedFunction, n: int, facts: tuple, k: int) -> sp.Lambda:
         return sp.Lambda(xs, constants[k % len(constants)])
     if value.is_nonnegative or value.is_nonpositive:
         sums = [s for fact in facts for s in fact.atoms(sp.Integral, sp.Sum) if s.function.has(f)]
-        sign = 1 if value.is_nonnegative else -1
-        plain = [fact for fact in facts for side in fact.args if abs(side) == 1 and isinstance(fact.lhs - side + fact.rhs, sp.Integral | sp.Sum)
-                 and (fact.lhs - side + fact.rhs).function.func == f]
-        return sp.Lambda(xs, sign * (1 if plain else SCALES[k % 6]) * _density(f, xs, sums, sigma, shift))
+        is_one = any(s.function.func == f and 1 in fact.args for fact in facts for s in fact.args if s in sums)
+        factor = (1 if value.is_nonnegative else -1) * (1 if is_one else SCALES[k % 6])
+        return sp.Lambda(xs, factor * _density(f, xs, sums, sigma, shift))
     middle = shift + sum(x / 3 for x in xs[1:])
     wave = (xs[0] ** 2 + xs[0] - shift) * sp.exp(-(xs[0] - middle) ** 2 / (2 * sigma ** 2)) + shift
     return sp.Lambda(xs, wave if value.is_real or k % 3 < 2 else sp.I * wave)
@@ -140,7 +142,7 @@ def _solved(equations: list[sp.Expr], numbers: dict, names: list) -> dict | None
     pivots: dict = {}
     for equation in equations:
         d = equation.xreplace(pivots)
-        if d.xreplace(numbers).equals(0):
+        if _is_zero(d.xreplace(numbers)):
             continue
         for s in reversed([s for s in names if s not in pivots and d.has(s)]):
             value = _root(d, s, {t: v for t, v in numbers.items() if t != s})
@@ -150,6 +152,16 @@ def _solved(equations: list[sp.Expr], numbers: dict, names: list) -> dict | None
         else:
             return None
     return numbers | {s: sp.sympify(e).xreplace(numbers) for s, e in pivots.items()}
+
+
+def _is_zero(d: sp.Expr) -> bool:
+    if d.is_zero is not None and not d.has(*OPEN):
+        return d.is_zero
+    try:
+        found = certified(prepared(d))
+    except NoValue:
+        return False
+    return found.low <= 0 <= found.high and found.high - found.low < 1e-6
 
 
 def _root(d: sp.Expr, s: sp.Basic, others: dict) -> sp.Expr | None:

@@ -27,6 +27,8 @@ def read_fact(fact: sp.Eq, free: set) -> Fact:
     A fact about one of those speaks of that one number. Another symbol means all its values in an integral or a sum, such as
     z in ∫r(x, z) dx = 1, and where both sides depend on it, as in h(z) = p(z) l(z). In f(x) = 3 it stays one number.
     """
+    if isinstance(fact.rhs, sp.Integral | sp.Sum) and not isinstance(fact.lhs, sp.Integral | sp.Sum):
+        fact = fact.reversed
     other = (fact.lhs.free_symbols | fact.rhs.free_symbols) - free
     if not isinstance(fact.lhs, sp.Integral | sp.Sum):
         other &= fact.lhs.free_symbols & fact.rhs.free_symbols

@@ -17,11 +17,13 @@ from vae_course.derivations.counterexamples import Search, search
 from vae_course.derivations.definedness import need_same_domain
 from vae_course.derivations.facts import define
 from vae_course.derivations.gaussians import written_out
-from vae_course.derivations.inequalities import prove_nonnegative
+from vae_course.derivations.inequalities import prove_bound
 from vae_course.derivations.lines import shape_of
+from vae_course.derivations.printing import to_text
 from vae_course.derivations.proofs import Unproved, prove_equal
 from vae_course.derivations.verdicts import Line, Proof, Verdict
 
+BRIEFLY = 0.6  # seconds of a first look, before a search for a proof or for numbers takes its whole time
 ONE_AT_A_TIME = threading.RLock()  # mpmath's precision belongs to the whole process; waiting is not counted as a step's time
 SIGNS = {"==": "≠", "<=": ">", ">=": "<"}
 
@@ -34,6 +36,8 @@ class Trial:
     assumed: tuple[Condition, ...] = ()
     left_over: sp.Basic | None = None
     why_not: str = ""
+    diverges: str = ""
+    out_of_time: bool = False
 
 
 def judge(before: Line, line: Line, where: tuple, given: tuple, seconds: float) -> Verdict:
@@ -43,35 +47,66 @@ def judge(before: Line, line: Line, where: tuple, given: tuple, seconds: float) 
 
 
 def _judge(before: Line, line: Line, where: tuple, given: tuple, seconds: float) -> Verdict:
-    say = partial(Verdict, before=before)
     if shape_of(before.expression) != shape_of(line.expression):
         words = f"Refused: “{line.because}”. The line before has the shape {shape_of(before.expression)}, the new one " \
                 f"{shape_of(line.expression)}."
-        return say("refuted", line, message=words, left_value=before.expression, right_value=line.expression)
+        return Verdict("refuted", line, before, words, left_value=before.expression, right_value=line.expression)
     if line.relation != "==" and shape_of(before.expression) != ():
         raise TypeError("a bound is between numbers, and these lines are matrices")
-    trial = _limited(seconds / 2, partial(_try_to_prove, before, line, where, given, seconds / 2), Trial(
-        why_not=f"No proof was found within {seconds:g} s."))
-    relations = tuple(c for c in trial.assumed if isinstance(c, sp.Basic))
-    free = set().union(*(e.free_symbols for e in (before.expression, line.expression, *where)))
-    (left, right), facts = define((before.expression, line.expression), given, free)
-    left, right, *facts = map(written_out, (left, right, *facts))
-    looked = partial(search, left, right, line.relation, (*where, *relations), tuple(facts), n_points=6 if trial.proof else 16)
-    met = _limited(seconds / (8 if trial.proof else 2), looked, Search())
-    if trial.proof and met.found:
-        return say("undecided", line, message=_conflict(line, met), hint="Write the step in smaller parts.")
-    if trial.proof and (met.n_compared or not trial.assumed or before.expression.has(AppliedUndef, sp.Integral)):
-        assumed = trial.assumed
-        if (where or given) and not met.n_compared and not satisfiable(where, given):
-            assumed += (TOGETHER,)
-        marked = replace(line, proof=trial.proof, assumed=assumed)
-        return say("conditional" if assumed else "proved", marked,
-                   message=f"Proved{' ' * bool(assumed)}{in_words(assumed)}: “{line.because}”.")
-    if met.found:
-        return say("refuted", line, message=_refusal(line, met), counterexample=met.found.point, left_value=met.found.left,
-                   right_value=met.found.right)
-    hint = _what_to_try(met)
-    return say("undecided", line, message=_doubt(line, trial, met, hint), left_over=trial.left_over, hint=hint)
+    task = Task(before, line, where, given)
+    trial = task.prove(min(BRIEFLY, seconds / 2))
+    met = task.look(min(BRIEFLY, seconds / 2), 4, trial.assumed)  # a wrong line is often refuted before all proofs have failed
+    if trial.out_of_time and not met.found:
+        trial = task.prove(seconds / 2)
+    if not trial.proof and not met.found:
+        met = task.look(seconds / 2, None, ())
+    return task.verdict(trial, met, seconds)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One line to be judged: the two ways to look at it, and what is said in the end."""
+
+    before: Line
+    line: Line
+    where: tuple
+    given: tuple
+
+    def prove(self, seconds: float) -> Trial:
+        """What became of a proof within the time."""
+        return _limited(seconds, partial(_try_to_prove, self.before, self.line, self.where, self.given), Trial(out_of_time=True))
+
+    def look(self, seconds: float, n_points: int | None, assumed: tuple) -> Search:
+        """What a search for numbers against the line met, where it was proved under `assumed` at places where that holds."""
+        lines = self.before.expression, self.line.expression
+        relations = tuple(c for c in assumed if isinstance(c, sp.Basic))
+
+        def work() -> Search:
+            free = set().union(*(e.free_symbols for e in (*lines, *self.where)))
+            (left, right), facts = define(lines, self.given, free)
+            left, right, *facts = map(written_out, (left, right, *facts))
+            return search(left, right, self.line.relation, (*self.where, *relations), tuple(facts), n_points)
+        return _limited(seconds, work, Search())
+
+    def verdict(self, trial: Trial, met: Search, seconds: float) -> Verdict:
+        """The outcome, with its words."""
+        say, line, before = partial(Verdict, before=self.before), self.line, self.before.expression
+        if trial.proof and met.found:
+            return say("undecided", line, message=_conflict(line, met), hint="Write the step in smaller parts.")
+        if trial.proof and (met.n_compared or not met.n_unknown or before.has(AppliedUndef, sp.Integral)):
+            assumed = trial.assumed
+            if (self.where or self.given) and not met.n_compared and not satisfiable(self.where, self.given):
+                assumed += (TOGETHER,)
+            marked = replace(line, proof=trial.proof, assumed=assumed)
+            return say("conditional" if assumed else "proved", marked,
+                       message=f"Proved{' ' * bool(assumed)}{in_words(assumed)}: “{line.because}”.")
+        if met.found:
+            return say("refuted", line, message=_refusal(line, met), counterexample=met.found.point, left_value=met.found.left,
+                       right_value=met.found.right)
+        if trial.diverges and line.relation == "==" and met.divergent:
+            return say("refuted", line, message=f"Refused: “{line.because}”. {trial.diverges}, so {met.divergent} has no value.")
+        hint = _what_to_try(met)
+        return say("undecided", line, message=_doubt(line, trial, met, hint, seconds), left_over=trial.left_over, hint=hint)
 
 
 def _limited(seconds: float, work: Callable, otherwise):
@@ -86,20 +121,20 @@ def _limited(seconds: float, work: Callable, otherwise):
         mp.mp.prec = precision  # work that was stopped may not have put it back
 
 
-def _try_to_prove(before: Line, line: Line, where: tuple, given: tuple, seconds: float) -> Trial:
+def _try_to_prove(before: Line, line: Line, where: tuple, given: tuple) -> Trial:
     left, right, *facts = map(written_out, (before.expression, line.expression, *given))
     trial = Trial()
     try:
         for expr in (left, right):
             if (words := divergence(expr)) is not None and sp.oo not in (left, right) and -sp.oo not in (left, right):
-                return Trial(why_not=f"{words}: it has no value.")
+                return Trial(why_not=f"{words}: it has no value.", diverges=words)
         with known(where), collecting() as needed:
             need_same_domain(before.shown, line.shown, where)
             if line.relation == "==":
                 trial.proof = prove_equal(left, right, where, tuple(facts))
             else:
-                difference = right - left if line.relation == "<=" else left - right
-                trial.proof = Proof(prove_nonnegative(difference, where, tuple(facts)))
+                low, high = (left, right) if line.relation == "<=" else (right, left)
+                trial.proof = Proof(prove_bound(low, high, where, tuple(facts)))
         trial.assumed = tuple(needed)
     except Unproved as error:
         trial.left_over = error.args[0]
@@ -123,10 +158,14 @@ def _conflict(line: Line, met: Search) -> str:
             + _refusal(line, met).split("”. ", 1)[1] + ") One of the two is wrong, so nothing is marked.")
 
 
-def _doubt(line: Line, trial: Trial, met: Search, hint: str) -> str:
-    message = f"Not decided: “{line.because}”. {trial.why_not or 'Nothing was found at which both lines have a value.'}"
+def _doubt(line: Line, trial: Trial, met: Search, hint: str, seconds: float) -> str:
+    why_not = f"No proof was found within {seconds:g} s." if trial.out_of_time else trial.why_not
+    message = f"Not decided: “{line.because}”. {why_not or 'Nothing was found at which both lines have a value.'}"
     if trial.left_over is not None:
-        message += f" Left over: {trial.left_over}."
+        message += f" Left over: {to_text(trial.left_over)}."
+    if met.undefined_at is not None:
+        place = ", ".join(f"{s} = {v}" for s, v in met.undefined_at.items())
+        message += f" At {place} one of the lines has no value and the other has one."
     return f"{message} Numbers agreed at {met.n_compared} points, which proves nothing. {hint}"
 
 

@@ -104,8 +104,10 @@ def _of_a_function(f: sp.Expr, s: sp.Symbol) -> sp.Expr | None:
 def _by_taylor(f: sp.Expr, s: sp.Symbol) -> sp.Expr | None:
     """A quotient whose numerator and denominator are smooth: the first terms of their Taylor series that are not zero."""
     top, bottom = sp.fraction(sp.together(f))
-    if not (is_continuous_at(top, s, sp.S.Zero) and is_continuous_at(bottom, s, sp.S.Zero)) or not bottom.has(s):
+    if not (is_continuous_at(top, s, sp.S.Zero) and is_continuous_at(bottom, s, sp.S.Zero)):
         return None
+    if not bottom.has(s):
+        return top.subs(s, 0) / bottom
     first, order = _first_term(bottom, s)
     require(sp.Ne(first, 0))
     for k in range(order):

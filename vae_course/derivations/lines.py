@@ -27,19 +27,21 @@ def to_line(name: str, line, known: Mapping[str, object]) -> tuple[sp.Basic, sp.
     if isinstance(shown, bool) or shown is None:
         raise TypeError(f"{name} must be a SymPy expression or a text, got {line!r}")
     shown = sp.sympify(shown)
-    if isinstance(shown, sp.MatrixExpr):
-        shown = shown.as_explicit()
     if isinstance(shown, sp.MatrixBase):
         shown = shown.as_immutable()
-    elif not isinstance(shown, sp.Expr):
+    elif not isinstance(shown, sp.Expr | sp.MatrixExpr):
         hint = "; pass its right-hand side" if isinstance(shown, sp.core.relational.Relational) else ""
         raise TypeError(f"{name} must be a SymPy expression, got {line!r}{hint}")
     shown = shown.xreplace({number: exact(number) for number in shown.atoms(sp.Float)})
-    checked = text.evaluated(shown)
+    checked = text.evaluated(shown.as_explicit().as_immutable() if isinstance(shown, sp.MatrixExpr) else shown)
     for part in (shown, checked):
         _refuse_undefined(name, part)
     for part in shown.atoms(*BOUND) | checked.atoms(*BOUND):
         _refuse_range(name, part)
+    for limit in checked.atoms(sp.Limit):
+        _, v, to, _ = limit.args
+        if any(getattr(v, said) and getattr(to, WEAK[kind]) is False for kind, said in (BELOW | ABOVE).items()):
+            raise ValueError(f"{name} has a limit of {v} to {to}, but {v} is declared never to be there; declare it otherwise")
     return shown, checked
 
 

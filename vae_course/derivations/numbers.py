@@ -6,6 +6,7 @@ like that has no value.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, reduce
 from operator import add, mul
@@ -15,15 +16,18 @@ import sympy as sp
 from mpmath import iv, libmp
 
 from vae_course.derivations.closed_forms import closed_form
+from vae_course.derivations.preparing import OPEN, SlopeAt, prepared
 from vae_course.derivations.quadrature import NoValue, integral
+from vae_course.derivations.series import LONGEST_SUM, infinite_sum
 
-__all__ = ["Certified", "NoValue", "certified", "prepared"]
+__all__ = ["Certified", "NoValue", "certified"]
 
-INTERVALS, TWO_PRECISIONS = "intervals that exclude each other", "two computations with different numbers of digits"
+TWO_PRECISIONS = "two computations with different numbers of digits"
 QUADRATURES = "two quadratures that agree to 1e-9"
 LIMITS, SUMS = "a limit and values near it that agree", "two ways to sum that agree"
-LONGEST_SUM = 400     # terms that are added one by one
-FAR = (10 ** 6, 10 ** 9 + 1)  # terms that show how fast a slow sum falls off
+DIFFERENCES = "slopes to both sides that agree"
+JUMPS = (sp.Piecewise, sp.Heaviside, sp.sign, sp.Abs, sp.Max, sp.Min)
+STEPS = (sp.Rational(1, 512), sp.Rational(1, 64), sp.Rational(1, 4096))  # of differences
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Walk:
 
 
 def certified(expr: sp.Expr, digits: int = 30, careful: bool = False) -> Certified:
-    """The value of a formula without free symbols. See `prepared` for what must be done to it first.
+    """The value of a formula without free symbols. `preparing.prepared` must have seen it.
 
     Raises:
         NoValue: if it is not a real number, is undefined, diverges, or is not known well enough.
@@ -76,51 +80,6 @@ def _real(expr: sp.Expr, walk: Walk):
         if error.kind != "complex" or expr.has(*OPEN):
             raise
         return _by_two_precisions(expr, walk)  # a real number by way of complex ones
-
-
-# ---------------------------------------------------------------- before numbers are put in
-
-def prepared(expr: sp.Basic) -> sp.Basic:
-    """The formula with derivatives carried out, and with bound variables that no number can be put in for."""
-    if expr.has(sp.Determinant, sp.Trace, sp.MatrixExpr):
-        expr = closed_form(expr)
-    bound = (sp.Integral, sp.Sum, sp.Product, sp.Limit)
-    if expr.has(*bound):
-        expr = expr.replace(lambda e: isinstance(e, bound), _with_own_variables)
-    if expr.has(sp.Derivative, sp.Subs):
-        expr = expr.replace(lambda e: isinstance(e, sp.Derivative | sp.Subs), _differentiated)
-    return expr
-
-
-class SlopeAt(sp.Expr):
-    """The derivative of args[0] by args[1], args[2] times, at args[3]; numbers can be put in for what is free in the last."""
-
-
-OPEN = (sp.Integral, sp.Sum, sp.Product, sp.Limit, sp.Derivative, sp.Subs, SlopeAt)
-
-
-def _differentiated(e: sp.Expr) -> sp.Expr:
-    if not e.has(sp.Integral, sp.Sum, sp.Limit):
-        return e.doit(integrals=False)
-    if isinstance(e, sp.Subs):
-        return e.expr.xreplace(dict(zip(e.variables, e.point)))
-    f = e.expr
-    for x, times in e.variable_count:  # a derivative at a point, where x may become a number
-        own = sp.Dummy(x.name, **x.assumptions0)
-        f = SlopeAt(f.xreplace({x: own}), own, times, x)
-    return f
-
-
-def _with_own_variables(e: sp.Expr) -> sp.Expr:
-    args = list(e.args)
-    if isinstance(e, sp.Limit):
-        own = sp.Dummy(args[1].name, **args[1].assumptions0)
-        return sp.Limit(args[0].xreplace({args[1]: own}), own, *args[2:])
-    for k, limit in enumerate(e.limits, start=1):
-        own = {limit[0]: sp.Dummy(limit[0].name, **limit[0].assumptions0)}
-        args[:k] = [arg.xreplace(own) for arg in args[:k]]
-        args[k] = sp.Tuple(own[limit[0]], *limit[1:])
-    return e.func(*args)
 
 
 # ---------------------------------------------------------------- closed formulas
@@ -179,7 +138,7 @@ def _modulus(expr: sp.Abs, walk: Walk):
 
 
 def _by_ends(expr: sp.Function, walk: Walk):
-    """A function that interval arithmetic lacks, at the middle of its argument; its values at the ends say how far off it is."""
+    """A function that interval arithmetic lacks: its values at the ends of the argument say how far off the middle is."""
     if expr.has(sp.I):
         return _by_two_precisions(expr, walk)
     balls, f = [_enclosure(arg, walk) for arg in expr.args], _plain_function(expr.func, len(expr.args))
@@ -236,47 +195,20 @@ def _integral(expr: sp.Integral, walk: Walk):
 
 
 def _sum(expr: sp.Sum | sp.Product, walk: Walk):
-    f, (limit, *outer) = expr.function, expr.limits
-    if outer:
-        return _sum(expr.func(expr.func(f, limit), *outer), walk)
-    k, low, high = limit
+    f, (*inner, (k, low, high)) = expr.function, expr.limits
+    f = expr.func(f, *inner) if inner else f
     if low.is_Integer and high.is_Integer and -1 <= high - low < LONGEST_SUM:
         start = iv.mpf(0 if isinstance(expr, sp.Sum) else 1)
         terms = (_enclosure(f.xreplace({k: low + i}), walk) for i in range(int(high - low) + 1))
         return reduce(add if isinstance(expr, sp.Sum) else mul, terms, start)
     if high == sp.oo and low.is_Integer and isinstance(expr, sp.Sum) and not f.has(*OPEN):
-        return _infinite_sum(f, k, int(low), walk)
+        value, radius = infinite_sum(f, k, int(low), walk.digits)
+        walk.how.add(SUMS)
+        return iv.mpf([value - radius, value + radius])
     closed = closed_form(expr)
     if closed.has(*OPEN):
         raise NoValue("unknown")
     return _enclosure(closed, walk)
-
-
-def _infinite_sum(f: sp.Expr, k: sp.Symbol, low: int, walk: Walk):
-    """Terms until they fall by a steady factor, and the rest bounded by a geometric series; or two ways by mpmath."""
-    term = sp.lambdify(k, f, "mpmath")
-    with mp.workdps(walk.digits):
-        terms = [term(mp.mpf(low + i)) for i in range(LONGEST_SUM)]
-        if any(isinstance(t, mp.mpc) for t in terms):
-            raise NoValue("complex")
-        ratios = [abs(b / a) for a, b in zip(terms[-60:], terms[-59:]) if a]
-        worst = max(ratios, default=mp.mpf(0))
-        if min(ratios, default=mp.mpf(0)) >= 1:
-            raise NoValue("diverges", "the terms do not fall off")
-        if worst < 0.98:
-            total, rest = mp.fsum(terms), 2 * abs(terms[-1]) * worst / (1 - worst)
-            radius = rest + mp.mpf(10) ** (8 - walk.digits) * mp.fsum(map(abs, terms))
-        else:
-            far = [term(mp.mpf(n)) for n in FAR]
-            if not abs(far[1] / far[0]) < (mp.mpf(FAR[0]) / FAR[1]) ** 1.05:
-                slow = far[0] * far[1] > 0 and abs(far[1] / far[0]) >= (mp.mpf(FAR[0]) / FAR[1]) ** 1.0001
-                raise NoValue("diverges" if slow else "unknown", "the terms do not fall off fast enough")
-            total, other = (mp.nsum(lambda i: term(mp.mpf(i)), [low, mp.inf], method=way) for way in ("levin", "euler-maclaurin"))
-            radius = abs(total - other) * 10 + abs(total) * mp.mpf("1e-10")
-            if not radius < 1e-8 * abs(total):
-                raise NoValue("unknown", "two ways to sum do not agree")
-        walk.how.add(SUMS)
-        return iv.mpf([total - radius, total + radius])
 
 
 def _limit(expr: sp.Limit, walk: Walk):
@@ -304,19 +236,41 @@ def _limit(expr: sp.Limit, walk: Walk):
 
 
 def _slope_at(expr: SlopeAt, walk: Walk):
-    """A derivative of integrals at a point: under the integral, if differences on both sides come near the same."""
+    """A derivative of integrals: under the integral, if differences come near it; across jumps, the differences alone."""
     f, x, times, at = expr.args
-    for _ in range(int(times)):
-        slope = prepared(f.diff(x))
-        value = _enclosure(slope.xreplace({x: at}), walk)
-        h = sp.Rational(1, 1024)
-        for side in (h, -h):
-            values = [_enclosure(f.xreplace({x: at + i * side}), walk) for i in range(3)]
-            near = (-3 * values[0] + 4 * values[1] - values[2]) / (2 * iv.mpf(float(side)))
-            if abs(near - value).b > 1e-3 * (1 + abs(value).b):
-                raise NoValue("unknown", "the derivative is not that under the integral")
-        f = slope
+    value = None
+    for k in range(int(times)):
+        slope = value = None
+        with suppress(NoValue, ValueError):
+            slope = prepared(f.diff(x))
+            value = _enclosure(slope.xreplace({x: at}), walk)
+        near = _by_differences(f, x, at, walk, STEPS[:1])
+        if value is not None and near.a <= value.b and value.a <= near.b:
+            f = slope
+            continue
+        if not f.has(*JUMPS) or k + 1 < times:
+            raise NoValue("unknown", "the derivative is not that under the integral")
+        walk.how.add(DIFFERENCES)
+        return _by_differences(f, x, at, walk, STEPS)
     return value
+
+
+def _by_differences(f: sp.Expr, x: sp.Symbol, at: sp.Expr, walk: Walk, steps: tuple):
+    """An interval around the slopes to both sides, for each step, if they agree."""
+    middle, slopes = _middle(f.xreplace({x: at}), walk), []
+    for h in steps:
+        for side in (h, -h):
+            near, far = (_middle(f.xreplace({x: at + i * side}), walk) for i in (1, 2))
+            slopes.append((4 * near - 3 * middle - far) / float(2 * side))
+    low, high = min(slopes), max(slopes)
+    if not high - low < 1e-3 * (1 + abs(high)):
+        raise NoValue("unknown", "the slopes to both sides do not agree")
+    return iv.mpf([low - 3 * (high - low) - 1e-4, high + 3 * (high - low) + 1e-4])
+
+
+def _middle(expr: sp.Expr, walk: Walk) -> mp.mpf:
+    ball = _enclosure(expr, walk)
+    return (mp.mpf(ball.a) + mp.mpf(ball.b)) / 2
 
 
 RULES: dict[type, Callable] = {

@@ -6,20 +6,18 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from vae_course.derivations import rendering, text
+from vae_course.derivations import printing, rendering, text
 from vae_course.derivations.cells import cell_of
-from vae_course.derivations.conditions import in_words
 from vae_course.derivations.derivation import Derivation
 from vae_course.derivations.lines import to_line
 from vae_course.derivations.verdicts import Line, Verdict
 
-IN_WORDS = {"==": "=", "<=": "≤", ">=": "≥"}
 MARKS = {"refuted": "✗ refused:", "undecided": "? not decided:"}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line for those who typeset it themselves: its relation and formula as LaTeX, the formula as text, mark and reason."""
+    """One line for those who typeset it themselves: relation and formula as LaTeX, formula as text, mark and reason."""
 
     sign: str
     latex: str
@@ -65,7 +63,7 @@ class Pad:
     def __init__(self, start: sp.Basic | str | Derivation, goal: sp.Basic | str, *, relation: str = "==",
                  hints: Sequence[str] = (), title: str = "", where: Iterable = (), given: Iterable = (),
                  symbols: Iterable = (), seconds: float = 8.0):
-        if relation not in IN_WORDS:
+        if relation not in ("==", "<=", ">="):
             raise ValueError(f'relation must be "==", "<=" or ">=", got {relation!r}')
         if isinstance(start, Derivation):
             if title or where or given or symbols:
@@ -76,8 +74,10 @@ class Pad:
             self.derivation = Derivation(start, title, where=where, given=given, symbols=symbols, seconds=seconds)
         shown, checked = to_line("goal", goal, self.derivation.known)
         self.derivation.known |= text.names_in(shown)
-        self.goal, self.hints = Line(relation, checked, shown=shown), list(hints)
-        self.n_told, self.n_given, self._texts = 0, len(self.derivation.lines), {}
+        self.relation, self.hints = relation, list(hints)
+        self.goal = Line(relation, checked, shown=shown)
+        self.n_told, self.n_given = 0, len(self.derivation.lines)
+        self._typed: dict[int, tuple[str, str]] = {}  # number of a line → line and reason as they were typed
         if self.goal_reached:
             raise ValueError("the last line that is there already is the goal: nothing is left to prove")
 
@@ -85,7 +85,7 @@ class Pad:
     def goal_reached(self) -> bool:
         """Whether the last line is the goal, up to the order and the expansion of its terms, and the chain leads there."""
         last = self.derivation.result
-        if self.derivation.relation not in ("==", self.goal.relation):
+        if self.derivation.relation not in ("==", self.relation):
             return False
         return last == self.goal.expression or not self._is_rearranged(0) and self._is_rearranged(-1)
 
@@ -98,8 +98,7 @@ class Pad:
 
     def check(self, line: str, because: str, relation: str = "==") -> PadAnswer:
         """Judge a next line, and add it to the chain if it is proved."""
-        judged = self.judge(line, because, relation)
-        return self.take(judged, line)
+        return self.take(self.judge(line, because, relation), line, because)
 
     def judge(self, line: str, because: str, relation: str = "==") -> Verdict | PadAnswer:
         """What the prover says of a next line, without adding it; an answer in words if the text cannot be read."""
@@ -111,13 +110,13 @@ class Pad:
             named = "" if isinstance(error, ValueError | TypeError) else f"{type(error).__name__}: "
             return PadAnswer("unread", f"{named}{error}")
 
-    def take(self, judged: Verdict | PadAnswer, line: str) -> PadAnswer:
+    def take(self, judged: Verdict | PadAnswer, line: str, because: str) -> PadAnswer:
         """Add a line that was judged, if it is proved, and say what came of it."""
         if isinstance(judged, PadAnswer):
             return judged
         message = judged.message
         if judged:
-            self._texts[len(self.derivation.lines)] = line.strip()
+            self._typed[len(self.derivation.lines)] = line.strip(), because.strip()
             self.derivation.lines.append(judged.line)
             message = " ".join(filter(None, (message, self._where_it_leads())))
         latex, row = ("", None) if judged else (judged._repr_latex_(), _row(judged.line, MARKS[judged.outcome]))
@@ -127,15 +126,16 @@ class Pad:
         if self.goal_reached:
             conditions = any(line.assumed for line in self.derivation.lines)
             return "The goal is reached, under the conditions beside the marks." if conditions else "The goal is reached."
-        if self.derivation.relation not in ("==", self.goal.relation):
-            return f"True, but a chain with this relation does not show that start {IN_WORDS[self.goal.relation]} goal: undo."
+        if self.derivation.relation not in ("==", self.relation):
+            wanted = rendering.RELATIONS[self.relation]
+            return f"True, but a chain with this relation does not show that start {wanted} goal: undo."
         return ""
 
     def undo(self) -> PadAnswer:
         """Take back the reader's last line."""
         if len(self.derivation.lines) == self.n_given:
             return PadAnswer("undone", "There is no line of yours to take back.")
-        self._texts.pop(len(self.derivation.lines) - 1, None)
+        self._typed.pop(len(self.derivation.lines) - 1, None)
         self.derivation.lines.pop()
         return PadAnswer("undone", "The last line is taken back.")
 
@@ -145,11 +145,12 @@ class Pad:
         """What the prover finds between the last line and the goal, and the author's next hint."""
         if self.goal_reached:
             return PadAnswer("hint", "The goal is reached.", goal_reached=True)
-        if self.derivation.relation not in ("==", self.goal.relation):
+        if self.derivation.relation not in ("==", self.relation):
             return PadAnswer("hint", self._where_it_leads())
-        found = self.derivation.judge(self.goal.shown, "the goal", self.goal.relation)
+        found = self.derivation.judge(self.goal.shown, "the goal", self.relation)
         if found.outcome == "refuted":
-            return PadAnswer("hint", f"From your last line the goal cannot be reached any more. {found.message}", found._repr_latex_())
+            words = f"From your last line the goal cannot be reached any more. {found.message}"
+            return PadAnswer("hint", words, found._repr_latex_())
         said = "The prover can go from the last line to the goal in one step." if found else ""
         own = self.hints[min(self.n_told, len(self.hints) - 1)] if self.hints else ""
         self.n_told += 1
@@ -175,8 +176,9 @@ class Pad:
 
     def rows(self) -> list[Row]:
         """The facts, the conditions and the lines so far."""
-        known = [Row("", sp.latex(fact), sp.sstr(fact), "(given)") for fact in (*self.derivation.given, *self.derivation.where)]
-        return known + [_row(line, "✓" if line.relation else "") for line in self.derivation.lines]
+        d = self.derivation
+        known = [Row("", printing.to_latex(fact), printing.to_text(fact), "(given)") for fact in (*d.given, *d.where)]
+        return known + [_row(line, "✓" if line.relation else "") for line in d.lines]
 
     def goal_row(self) -> Row:
         """What is to be shown."""
@@ -184,10 +186,9 @@ class Pad:
 
     def as_cell(self) -> str:
         """The chain as Python, for a cell of the reader's own."""
-        return cell_of(self.derivation, self._texts)
+        return cell_of(self.derivation, self._typed)
 
 
 def _row(line: Line, mark: str) -> Row:
-    mark = f"{mark} {in_words(line.assumed)}:" if line.assumed else mark
-    sign = rendering.RELATIONS[line.relation][0] if line.relation else ""
-    return Row(sign, sp.latex(line.shown), sp.sstr(line.expression), f"{mark} {line.because}".strip())
+    sign = rendering.LATEX[rendering.RELATIONS[line.relation]]
+    return Row(sign, printing.to_latex(line.shown), printing.to_text(line.shown), f"{mark} {rendering.reason(line)}".strip())

@@ -172,7 +172,8 @@ class _Text(StrPrinter):
         for factor in factors:
             below = isinstance(factor, sp.Pow) and factor.exp is sp.S.NegativeOne
             shown = factor.base if below else factor
-            tight = below and isinstance(shown, sp.Mul) or precedence(shown) < PRECEDENCE["Mul"] and len(factors) > 1
+            tight = below and (isinstance(shown, sp.Mul) or shown.is_Rational and not shown.is_Integer) or \
+                precedence(shown) < PRECEDENCE["Mul"] and len(factors) > 1
             text = self._print(shown)
             text = f"({text})" if tight or (row or sign) and (text.startswith("-") or shown.is_Add) else text
             row += (f"{'' if row else '1'}/" if below else "*" if row else "") + text

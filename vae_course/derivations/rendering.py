@@ -40,6 +40,16 @@ def to_latex(title: str, given: Iterable, where: Iterable, lines: list[Line]) ->
     return _page([*head, *_known(given, where, lines), _aligned(rows)])
 
 
+def unmarked_to_latex(blocks: Iterable[tuple[str, Iterable, list[tuple[str, sp.Basic]]]]) -> str:
+    """Lines that nobody has judged: blocks of a title, facts, and lines with what stands before each, in LaTeX."""
+    parts: list[str] = []
+    for title, given, lines in blocks:
+        parts += sentence_rows(title, PAGE, r"\textbf") if title else []
+        parts += _known(given, (), [Line(None, line) for _, line in lines])
+        parts.append(_aligned([Row(before, printing.to_latex(line)) for before, line in lines]))
+    return _page(parts)
+
+
 def to_text(title: str, given: Iterable, where: Iterable, lines: list[Line]) -> str:
     """The same for a terminal: one row for each line."""
     rows = [title] * bool(title)
@@ -65,7 +75,7 @@ def _row_of_text(line: Line, mark: str) -> str:
 
 def _facts(given: Iterable, where: Iterable, lines: list[Line], printed: Callable) -> list[tuple[str, list[str]]]:
     """("given", the facts) and ("for", the conditions), printed; a symbol that is in no line means all its values."""
-    free = set().union(*(line.shown.free_symbols for line in lines))
+    free = set().union(*(line.expression.free_symbols for line in lines))
     facts = []
     for fact in given:
         every = sorted(fact.free_symbols - free, key=str) if fact.has(sp.Integral, sp.Sum) and free else []
@@ -121,7 +131,7 @@ def _aligned(rows: list[Row]) -> str:
             wide = any(r.mark for r in rows) and width_of(part) + bool(k) > beside
             shown = rf"\rlap{{\text{{$\displaystyle {part}$}}}}" if wide else part  # KaTeX takes text alone there
             last = k == len(parts) - 1
-            body.append(rf"{LATEX[row.sign]}\;& {shown}" if k == 0 else rf"& \quad {shown}")
+            body.append(rf"{LATEX.get(row.sign, row.sign)}\;& {shown}" if k == 0 else rf"& \quad {shown}")
             if last and note:
                 body[-1] += rf" && {note}" if not wide else rf" \\[1pt] & \hspace{{{strut:.1f}em}} && {note}"
     return rf"\begin{{aligned}} {END_ROW.join(body)} \end{{aligned}}"
@@ -186,7 +196,7 @@ def verdict_to_latex(verdict: Verdict) -> str:
 
 def _numbers(verdict: Verdict) -> list[str]:
     """Where the claim fails, and both lines with the numbers put in."""
-    values = (verdict.left_value, verdict.right_value)
+    values = tuple(map(sp.sympify, (verdict.left_value, verdict.right_value)))
     shapes = {value.shape if isinstance(value, sp.MatrixBase) else () for value in values}
     if len(shapes) > 1 or not all(isinstance(value, sp.Expr | sp.MatrixBase) for value in values):
         return sentence_rows(verdict.message, PAGE)

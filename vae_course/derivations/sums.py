@@ -130,13 +130,26 @@ def geometric(g: sp.Expr, k: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr 
     power, ratio, factor = found
     need(sp.Ne(ratio, 1))
     r = sp.Dummy("r")
-    return factor * _with_powers((r ** low - r ** (high + 1)) / (1 - r), r, power).subs(r, ratio)
+    return factor * _with_powers(r ** low / (1 - r) - r ** (high + 1) / (1 - r), r, power).subs(r, ratio)
+
+
+def binomial(g: sp.Expr, k: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr | None:
+    """Σ C(n, k) kᵐ rᵏ from 0 to n is (r d/dr)ᵐ (1 + r)ⁿ."""
+    counts = sp.binomial(high, k)
+    found = _ratio(g / counts, k) if low == 0 and g.has(counts) else None
+    if found is None:
+        return None
+    power, ratio, factor = found
+    need(high >= 0)
+    r = sp.Dummy("r")
+    return factor * _with_powers((1 + r) ** high, r, power).subs(r, ratio)
 
 
 def _with_powers(total: sp.Expr, r: sp.Symbol, power: int) -> sp.Expr:
     """(r d/dr)ᵐ of a power series: its terms get the factor kᵐ."""
     for _ in range(power):
-        total = sp.expand(r * sp.diff(total, r))
+        slope = sp.Add.make_args(sp.diff(total, r))
+        total = sp.Add(*(sp.powsimp(r * term, combine="exp") for term in slope))  # term by term: no pole comes in
     return total
 
 
@@ -151,8 +164,11 @@ def _ratio(g: sp.Expr, k: sp.Symbol) -> tuple[int, sp.Expr, sp.Expr] | None:
             factor *= part
         elif not base.has(k) and p.is_polynomial(k) and sp.degree(p, k) == 1:
             slope, start = sp.Poly(p, k).all_coeffs()
-            if not (base.is_positive or slope.is_integer and start.is_integer and (start.is_nonnegative or base.is_nonzero)):
-                return None
+            if not base.is_positive:
+                if not (slope.is_integer and start.is_integer):
+                    return None
+                if not (slope.is_nonnegative and start.is_nonnegative):
+                    need(sp.Ne(base, 0))
             ratio, factor = ratio * base ** slope, factor * base ** start
         else:
             return None
@@ -201,7 +217,7 @@ def rational_series(g: sp.Expr, k: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp
     return sp.summation(g, (k, low, high))
 
 
-RULES = (polynomial, geometric)
+RULES = (polynomial, geometric, binomial)
 SERIES = (geometric_series, exponential_series, rational_series)
 
 

@@ -93,11 +93,14 @@ class _Builder:
     def _comparison(self, node: Node) -> sp.Basic:
         kinds = {"<": sp.StrictLessThan, "<=": sp.LessThan, ">": sp.StrictGreaterThan, ">=": sp.GreaterThan,
                  "==": sp.Equality, "!=": sp.Unequality}
-        sides = [self.scalar(part) for part in node.parts]
+        sides = [evaluated(self.scalar(part)) for part in node.parts]
         return sp.And(*(kinds[sign](a, b) for sign, a, b in zip(node.word.split(), sides, sides[1:], strict=False)))
 
     def _list(self, node: Node):
         raise Unreadable("a list of several formulas is read only inside a function", node.at)
+
+    def _side(self, node: Node):
+        raise Unreadable("text in quotes is not read", node.at)
 
     def scalar(self, node: Node) -> sp.Expr:
         """An expression that is a number, not a condition, a list or a matrix."""
@@ -161,24 +164,24 @@ class _Builder:
             raise Unreadable(f"{node.word} is not a function; write {node.word}*(…) for a product", node.at)
         raise self._unknown(node, call=True)
 
-    def with_variables(self, limits: list[Node], **assumptions: bool) -> "_Builder":
-        """A builder that also knows the variables which these limits bring."""
+    def with_variables(self, limits: list[Node], assumption: str) -> "_Builder":
+        """A builder that also knows the variables which these limits bring: real ones, or integers."""
         inner = _Builder(dict(self.known))
         for limit in limits:
             name = limit.parts[0] if limit.kind == "list" else limit
             if name.kind != "name" or name.word in CONSTANTS and name.word not in self.known:
                 raise TypeError
             if inner.find(name.word, _is_symbol) is None:
-                inner.known[name.word] = sp.Symbol(name.word, **assumptions)
+                inner.known[name.word] = sp.Symbol(name.word, **{assumption: True})
         return inner
 
 
-def _with_range(kind: type, **assumptions: bool):
+def _with_range(kind: type, assumption: str):
     def build(builder: _Builder, node: Node) -> sp.Expr:
         function, *limits = node.parts
         if not limits or any(len(limit.parts) != 3 or limit.kind != "list" for limit in limits):
             raise TypeError
-        inner = builder.with_variables(limits, **assumptions)
+        inner = builder.with_variables(limits, assumption)
         return as_written(kind, [inner.scalar(function), *(sp.Tuple(*map(inner.scalar, limit.parts)) for limit in limits)])
     return build
 
@@ -200,14 +203,14 @@ def _derivative(builder: _Builder, node: Node) -> sp.Expr:
 
 def _limit(builder: _Builder, node: Node) -> sp.Expr:
     function, variable, to, *side = node.parts
-    inner = builder.with_variables([variable], real=True)
+    inner = builder.with_variables([variable], "real")
     direction = sp.Symbol(side[0].word if side and side[0].kind == "side" else "+")
     return as_written(sp.Limit, [*map(inner.scalar, (function, variable, to)), direction])
 
 
 def _subs(builder: _Builder, node: Node) -> sp.Expr:
     function, variable, value = node.parts
-    inner = builder.with_variables([variable], real=True)
+    inner = builder.with_variables([variable], "real")
     return sp.Subs(inner.scalar(function), inner.scalar(variable), builder.scalar(value))
 
 
@@ -252,9 +255,9 @@ def _rational(builder: _Builder, node: Node) -> sp.Expr:
 OPERATORS: dict[str, tuple[Callable[[_Builder, Node], sp.Basic], str]] = {
     "sqrt": (_root, "sqrt(x)"), "Rational": (_rational, "Rational(1, 2)"), "N": (_normal, "N(z; mean, variance)"),
     "normal_density": (_normal, "normal_density(z, mean, variance)"),
-    "Integral": (_with_range(sp.Integral, real=True), "Integral(f, (x, a, b)), with both ends"),
-    "Sum": (_with_range(sp.Sum, integer=True), "Sum(f, (k, 1, n)), with both ends"),
-    "Product": (_with_range(sp.Product, integer=True), "Product(f, (k, 1, n)), with both ends"),
+    "Integral": (_with_range(sp.Integral, "real"), "Integral(f, (x, a, b)), with both ends"),
+    "Sum": (_with_range(sp.Sum, "integer"), "Sum(f, (k, 1, n)), with both ends"),
+    "Product": (_with_range(sp.Product, "integer"), "Product(f, (k, 1, n)), with both ends"),
     "Derivative": (_derivative, "Derivative(f, x), or Derivative(f, x, 2)"),
     "Limit": (_limit, "Limit(f, x, a), or Limit(f, x, a, '-') from below"), "Subs": (_subs, "Subs(f, x, value)"),
     "Piecewise": (_piecewise, "Piecewise((a, x > 0), (b, True))"), "Matrix": (_matrix, "Matrix([[a, b], [c, d]])"),

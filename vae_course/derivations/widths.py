@@ -48,7 +48,8 @@ def _argument(tokens: list[str]) -> list[str]:
 def _table(tokens: list[str]) -> float:
     """Take what stands between a begin and its end off the list; its width: columns side by side."""
     _argument(tokens)
-    depth, rows, cell = 1, [[0.0]], []
+    depth, rows = 1, [[0.0]]
+    cell: list[str] = []
     while tokens and depth:
         token = tokens.pop(0)
         depth += (token == "\\begin") - (token == "\\end")

@@ -23,6 +23,7 @@ class WrittenProduct(sp.Mul):
 
 
 def as_written(cls: type, args) -> sp.Expr:
+    """A node of this class with exactly these arguments; SymPy would put them in order and compute."""
     node = sp.Expr.__new__(cls, *map(sp.sympify, args))
     if not issubclass(cls, sp.Derivative | sp.Limit):  # those find it out for themselves
         node.is_commutative = True
@@ -48,7 +49,7 @@ def check_size(tree: sp.Basic) -> float:
     if isinstance(tree, sp.Rational):
         size = math.log2(max(abs(tree.p), tree.q))
     elif isinstance(tree, sp.Pow) and not tree.exp.free_symbols:
-        power = 2.0 ** 40 if inner[1] > 40 else abs(float(sp.N(evaluated(tree.exp), 15)))
+        power = 2.0 ** 40 if inner[1] > 40 else abs(complex(sp.N(evaluated(tree.exp), 15)))
         size = inner[0] * power
         if power > HIGHEST_POWER and tree.base.free_symbols:
             raise ValueError(f"a power above {HIGHEST_POWER:,} is too high")

@@ -50,11 +50,11 @@ class Sketch(_Control):
 
 
 class ProofForm(_Control):
-    """The boxes and buttons of a proof pad. Sends {"do": what}, with "line", "because" and "relation" where it is "check"."""
+    """The boxes and buttons of a proof pad. Sends {"do": what}, for "check" with "line", "because", "relation"."""
 
     _esm = module("proof.js")
     names = traitlets.Unicode().tag(sync=True)                      # what a line may name, in words
     cell = traitlets.Unicode().tag(sync=True)                       # the proof as Python
     said = traitlets.Unicode().tag(sync=True)                       # the last answer, for a screen reader
     answered = traitlets.Int(0).tag(sync=True)                      # raised with each answer
-    accepted = traitlets.Int(0).tag(sync=True)                      # raised with each line that is added: it empties the boxes
+    accepted = traitlets.Int(0).tag(sync=True)                      # raised with each line that is added

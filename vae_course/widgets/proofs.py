@@ -3,7 +3,7 @@
 import base64
 import html
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import ipywidgets
 
@@ -21,9 +21,9 @@ AT_ONCE = 0.3  # seconds that a look waits for the answer, so that a quick step 
 NOTHING = PadAnswer("", "Type the next line and a reason.")
 COLOURS = {"proved": "#009E73", "conditional": "#009E73", "refuted": "#D55E00", "undecided": "#E69F00", "unread": "#E69F00",
            "hint": "#0072B2"}
-STYLE = """<style>.vae-proof-pad > .widget-label { display: block; height: auto; max-width: 780px; white-space: pre-wrap; line-height: 1.4;
- margin: 4px 0; padding-left: 8px; border-left: 4px solid COLOUR }
-.vae-proof { max-width: 800px; overflow-x: auto; overflow-y: hidden; line-height: 1.4 }
+STYLE = """<style>.vae-proof-pad > .widget-label { display: block; height: auto; max-width: 780px;
+ white-space: pre-wrap; line-height: 1.4; margin: 4px 0; padding-left: 8px; border-left: 4px solid COLOUR }
+.vae-proof { margin: 8px 0; max-width: 800px; overflow-x: auto; overflow-y: hidden; line-height: 1.4 }
 .vae-proof mjx-container { margin: 0.3em 0 !important; text-align: left !important }
 .vae-proof pre { margin: 0; line-height: 1.2 }</style>"""
 
@@ -33,12 +33,12 @@ def proof_pad(start, goal, *, relation: str = "==", hints: Sequence[str] = (), t
               given: Iterable = (), symbols: Iterable = (), seconds: float = 8.0) -> Explorer:
     """A proof to be written: type a line and a reason, and see it typeset with its ✓, its condition or its counterexample.
 
-    Enter checks, Escape stops a check; hint, undo and "copy as a cell" are buttons. A check runs beside the page, and ends by
-    itself after `seconds` of the processor's time.
+    Enter checks, Escape stops a check; hint, undo and "copy as a cell" are buttons. A check ends by itself after `seconds`
+    of the processor's time.
 
     Args:
-        start: the first line, an expression or a text, or a Derivation: its lines are there already, and it brings its title,
-            where, given and symbols.
+        start: the first line, an expression or a text, or a Derivation: its lines are there already, and it brings the title
+            and all that follows it here.
         goal: the line to be reached.
         relation: what is to be shown of start and goal: "==", "<=" (start ≤ goal) or ">=".
         hints: what the button "Hint" tells one after the other, beside what the prover finds.
@@ -67,7 +67,7 @@ class ProofPad(Explorer):
     def __init__(self, core: Pad):
         self.core, self.answer = core, NOTHING
         self._work: Background | None = None
-        self._line = ""
+        self._asked = "", ""  # the line that is judged, and its reason
         super().__init__("proof-pad", lambda: (self.still(), self._words()[0]), {},
                          {"check": self._check_here, "hint": lambda: self._tell(self.core.hint()), "undo": self._undo})
         self.proof = ipywidgets.HTML() if _is_colab() else ipywidgets.HTMLMath()  # Colab typesets no formula in a widget
@@ -76,7 +76,7 @@ class ProofPad(Explorer):
         self.children = (self.proof, self.state, self.stand_in)
         if self.form is not None:
             self.form.answer(lambda content, _: self._try(lambda: self._told(content)))
-            self.form.observe(self._replace_stand_in, "alive")
+            self.form.observe(lambda _: self._replace_stand_in(), "alive")
             self.children = (self.proof, self.state, self.form, self.stand_in)
         self.show()
 
@@ -86,8 +86,9 @@ class ProofPad(Explorer):
         said, place = self._words()
         style = STYLE.replace("COLOUR", COLOURS.get(self.answer.outcome, "transparent")).replace(
             ".vae-proof-pad", f".live-{self.model_id}")
+        typeset = [part for part in (self.core.latex(), self.core.goal_latex(), self.answer.latex) if part]
         parts = [_as_picture(self.still(), repr(self.core.derivation))] if _is_colab() else \
-            [html.escape(part, quote=False) for part in (self.core.latex(), self.core.goal_latex(), self.answer.latex) if part]
+            [html.escape(part, quote=False) for part in typeset]
         parts += [f"<pre>{html.escape(place)}</pre>"] if place else []
         self.proof.value = style + "".join(f'<div class="vae-proof">{part}</div>' for part in parts)
         self.state.value = said
@@ -106,6 +107,12 @@ class ProofPad(Explorer):
         return picture_of_rows([*self.core.rows(), *([self.answer.row] if self.answer.row else []), self.core.goal_row()],
                                self.core.derivation.title)
 
+    def _try(self, act: Callable[[], None]) -> None:
+        super()._try(act)
+        if self.form is not None and self.form.said != self.state.value:  # an error, in words: the form waits no longer
+            self.form.said = self.state.value
+            self.form.answered += 1
+
     def _tell(self, answer: PadAnswer) -> None:
         self.answer = answer
         self._show()
@@ -116,12 +123,11 @@ class ProofPad(Explorer):
         """What the form sends. Only this thread, which Jupyter chose for the message, changes widgets."""
         match content.get("do"):
             case "check" if self._work is None:
-                self._line = str(content["line"])
-                line, because, relation = self._line, str(content["because"]), str(content["relation"])
+                self._asked = line, because = str(content["line"]), str(content["because"])
+                relation = str(content["relation"])
                 self._work = Background(lambda: self.core.judge(line, because, relation))
                 self._look(AT_ONCE)
             case "hint" if self._work is None:
-                self._line = ""
                 self._work = Background(self.core.hint)
                 self._look(AT_ONCE)
             case "undo" if self._work is None:
@@ -140,7 +146,7 @@ class ProofPad(Explorer):
             return
         self._work = None
         failed = PadAnswer("unread", f"{type(work.error).__name__}: {work.error}")
-        self._accept(self.core.take(work.value if work.error is None else failed, self._line))
+        self._accept(self.core.take(work.value if work.error is None else failed, *self._asked))
 
     def _accept(self, answer: PadAnswer) -> None:
         self._tell(answer)
@@ -151,7 +157,7 @@ class ProofPad(Explorer):
         work, self._work = self._work, None
         if work is not None:
             work.stop()
-            self._tell(PadAnswer("stopped", "Stopped: the line was not judged."))
+            self._tell(PadAnswer("stopped", "Stopped: nothing was judged."))
 
     def _undo(self) -> None:
         self._tell(self.core.undo())
@@ -173,8 +179,9 @@ class ProofPad(Explorer):
         if self.answer.outcome in ("proved", "conditional"):
             self.line.value = self.because.value = ""
 
-    def _replace_stand_in(self, _) -> None:
-        self.form.layout.display, self.stand_in.layout.display = "", "none"
+    def _replace_stand_in(self) -> None:
+        if self.form is not None:
+            self.form.layout.display, self.stand_in.layout.display = "", "none"
 
 
 def _names(core: Pad) -> str:
@@ -188,4 +195,5 @@ def _is_colab() -> bool:
 
 def _as_picture(png: bytes, words: str) -> str:
     """The same picture that stands on pages without a kernel."""
-    return f'<img alt="{html.escape(words)}" style="max-width: 100%" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+    data = base64.b64encode(png).decode()
+    return f'<img alt="{html.escape(words)}" style="max-width: 100%" src="data:image/png;base64,{data}">'
