@@ -90,6 +90,8 @@ FORMS = {
     "both sides": (Limit(sp.sin(x) / x, x, 0, "+-"), 1, []),
     # derivatives
     "no kink at the place": (D(sp.Abs(x), x), sp.sign(x), [sp.Ne(x, 0)]),
+    "logarithms of what is real where it is defined": (D(log(A / (1 - x)), x), 1 / (1 - x), []),
+    "a kink differentiated under an integral": (I(D(sp.Abs(x), x), (x, -1, 2)), 1, []),
     "both sides meet": (D(x * sp.Abs(x), x), 2 * sp.Abs(x), []),
     "one side is squared": (D(sp.Max(x - a, 0) ** 2, x), 2 * sp.Max(x - a, 0), []),
     "a jump under an integral": (D(line(step * N(z, 0, 1), z), theta), N(theta, 0, 1), []),
@@ -117,6 +119,10 @@ STAYS = {
     "two limits": Limit(sp.sign(x), x, 0, "+-"),
     "a limit with an unknown sign": Limit(1 / (1 + exp(-a / X)), X, 0),
     "the slope of |x| at 0": Subs(D(sp.Abs(x), x), x, 0),
+    "a jump differentiated under an integral": I(D(sp.sign(x), x), (x, -1, 1)),
+    "a step differentiated under an integral": line(D(sp.Heaviside(x - A), x)),
+    "a step by its place": line(D(sp.Heaviside(theta - x), theta) * N(x, 0, 1)),
+    "cases differentiated under an integral": I(D(sp.Piecewise((1, x > R(1, 3)), (0, True)), x), (x, 0, 1)),
     "a floor": D(sp.floor(x), x),
     "across a branch cut": D(log(w), w),
 }

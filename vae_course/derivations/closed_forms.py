@@ -29,6 +29,8 @@ def _close(expr: sp.Basic) -> sp.Basic:
         return expr.applyfunc(_close)
     if isinstance(expr, sp.MatrixExpr | sp.Determinant | sp.Trace):
         return expr.doit(integrals=False)
+    if isinstance(expr, sp.Piecewise) and expr.has(sp.Derivative) and not tried(derivatives.require_no_jump, expr):
+        return expr
     closer = CLOSERS.get(expr.func)
     if closer is not None:
         return closer(expr)

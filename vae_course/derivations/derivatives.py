@@ -71,7 +71,17 @@ def _at_kinks(f: sp.Expr, slope: sp.Expr, x: sp.Basic) -> None:
         if not e.is_extended_real:
             raise NotApplicable(f"a kink of {e}, which may be complex")
         if not tried(_is_smooth_across, f, slope, x, e):
-            require(sp.Ne(e, 0))
+            jumps = any(step.has(x) for step in f.atoms(*FIXED, sp.Piecewise))
+            require(sp.Ne(e, 0), jumps)
+
+
+def require_no_jump(f: sp.Piecewise) -> bool | None:
+    """For cases that hold derivatives (SymPy moves them inside): require the variables away from where the case changes."""
+    variables = {v for d in f.atoms(sp.Derivative) for v in d.variables}
+    for r in f.atoms(Relational):
+        if r.has(*variables):
+            require(sp.Ne(r.lhs - r.rhs, 0), True)
+    return True
 
 
 def _is_smooth_across(f: sp.Expr, slope: sp.Expr, x: sp.Basic, e: sp.Expr) -> bool | None:
@@ -94,14 +104,19 @@ def _check(f: sp.Expr, x: sp.Basic) -> None:
     powers = [e for e in f.atoms(sp.Pow) if e.has(x) and not (e.exp.is_integer and not e.exp.has(x)) and not isinstance(e, sp.exp)]
     for e in functions:
         if not isinstance(e, ENTIRE) and not hasattr(e, "formula"):
-            known = isinstance(e, ON_THE_LINE) and all(arg.is_extended_real for arg in e.args)
+            known = isinstance(e, ON_THE_LINE) and all(map(_is_on_the_line, e.args))
             if not (known and (x.is_extended_real or all(arg.is_positive for arg in e.args))):
                 raise NotApplicable(f"it is not known where {e.func} has a derivative")
     for e in powers:
-        if not (e.base.is_extended_real and x.is_extended_real or e.base.is_positive):
+        if not (_is_on_the_line(e.base) and x.is_extended_real or e.base.is_positive):
             raise NotApplicable(f"{e} may cross a branch cut")
         if e.exp.has(x) and not e.base.has(x):
             require(sp.Ne(e.base, 0))
+
+
+def _is_on_the_line(arg: sp.Expr) -> bool:
+    """Whether an expression is real wherever it is defined."""
+    return bool(arg.is_extended_real) or all(part.is_extended_real for part in sp.fraction(sp.together(arg)))
 
 
 # ---------------------------------------------------------------- integrals, sums and limits that depend on x

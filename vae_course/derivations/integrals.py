@@ -103,8 +103,8 @@ def open_integral(f: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.E
 
 def at_kinks(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr | None:
     """|x|, max, steps and cases: the range is cut where they change."""
-    if not any(e.has(u) for e in g.atoms(*KINKS)):
-        return None
+    if not any(e.has(u) for e in g.atoms(*KINKS)) or any(part.has(*KINKS) for part in g.atoms(*OPEN)):
+        return None  # a derivative of a jump is no jump, and the place of one may be a variable that is bound inside
     pieces = kinks.pieces(g, u, low, high)
     return None if pieces is None else sp.Add(*(integral(*piece) for piece in pieces))
 

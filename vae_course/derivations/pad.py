@@ -1,6 +1,7 @@
 """The core of a proof pad: a line goes in as text, a verdict comes out as words and LaTeX. No widgets and no threads."""
 
 import copy
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -104,6 +105,8 @@ class Pad:
         """What the prover says of a next line, without adding it; an answer in words if the text cannot be read."""
         if not line.strip() or not because.strip():
             return PadAnswer("unread", "Say why, in words." if line.strip() else "Type the next line.")
+        if because.count("$") % 2 == 0 and not all(map(_is_closed, because.split("$")[1::2])):
+            return PadAnswer("unread", "The mathematics between dollars in the reason is not complete.")
         try:
             return self.derivation.judge(line.strip(), because.strip(), relation)
         except Exception as error:  # whatever is typed, the reader gets words
@@ -187,6 +190,16 @@ class Pad:
     def as_cell(self) -> str:
         """The chain as Python, for a cell of the reader's own."""
         return cell_of(self.derivation, self._typed)
+
+
+def _is_closed(latex: str) -> bool:
+    """Whether a piece of LaTeX can stand inside a larger one: braces and brackets are in pairs, and it opens no table."""
+    depth = 0
+    for part in re.findall(r"\\\\|\\[a-z]+|\\.|[{}&]", latex):
+        depth += {"{": 1, "}": -1}.get(part, 0)
+        if depth < 0 or part in ("&", "\\\\", r"\begin", r"\end"):
+            return False
+    return depth == 0 and len(re.findall(r"\\left\b", latex)) == len(re.findall(r"\\right\b", latex))
 
 
 def _row(line: Line, mark: str) -> Row:

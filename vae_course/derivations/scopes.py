@@ -21,8 +21,11 @@ def within(variable: sp.Basic, kind: str, at: sp.Basic | None = None) -> Iterato
         _scopes.reset(token)
 
 
-def require(condition: sp.Basic | str) -> None:
-    """`need`, for a condition that may hold bound variables. Raises NotApplicable if it cannot be said outside."""
+def require(condition: sp.Basic | str, everywhere: bool = False) -> None:
+    """`need`, for a condition that may hold bound variables. Raises NotApplicable if it cannot be said outside.
+
+    With `everywhere`, one place under an integral matters: the derivative of a jump has its whole mass there.
+    """
     if isinstance(condition, str):
         return need(condition)
     for part in parts_of(tidy(condition)):
@@ -31,7 +34,7 @@ def require(condition: sp.Basic | str) -> None:
                 continue
             if kind == "at":
                 part = tidy(part.subs(variable, at))
-            elif kind == "sum" or not _fails_at_few(part, variable):
+            elif kind == "sum" or kind == "integral" and everywhere or not _fails_at_few(part, variable):
                 raise NotApplicable(f"{part} is about a bound variable")
             else:  # a set of no length under an integral, or none near the place of a limit
                 part = sp.true
