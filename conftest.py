@@ -14,7 +14,8 @@ from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell
 
 ROOT = Path(__file__).parent
-LONG = ("test_chapter_derivations.py", "test_identities.py", "test_derivations.py")     # minutes of one core
+LONG = ("test_chapter_derivations.py", "test_identities.py", "test_prover_cases.py", "test_prover_properties.py",
+        "test_derivations.py")     # minutes of one core
 PATIENCE = 600      # seconds to wait for a kernel's answer; a busy machine may need many
 sys.path.insert(0, str(ROOT / "tests"))
 

@@ -10,8 +10,8 @@ import nbformat
 import numpy as np
 import sympy as sp
 
-from vae_course import derivations
 from vae_course.derivations import Derivation
+from vae_course.derivations.gaussians import written_out
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 CHAPTERS = [path.stem for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")) if path.stem[:2] not in ("00", "08")]
@@ -94,7 +94,7 @@ def number(expr: sp.Basic, point: dict) -> np.ndarray:
     """The value at the point in double precision; integrals by the trapezoid rule on a fixed grid. NaN if that fails."""
     if isinstance(expr, sp.MatrixBase):
         return np.array([number(entry, point) for entry in expr])
-    expr = derivations.written_out(expr).doit(integrals=False, deep=not expr.has(sp.Limit))
+    expr = written_out(expr).doit(integrals=False, deep=not expr.has(sp.Limit))
     for integral in sorted(expr.atoms(sp.Integral), key=lambda e: e.count_ops()):
         (v, low, high), = integral.limits
         grid = GRID if low == -sp.oo else np.linspace(float(low), 60 if high == sp.oo else float(high), 48_001)

@@ -53,6 +53,14 @@ def best_q_by_scaling(w, sigma, tau, x):
     return tau * mean.item(), tau**2 * variance.item()
 
 
+def account_with_all_logarithms(d):
+    over_z = "Integral(q(z)*({}), (z, -oo, oo))".format
+    d.step(over_z("log(p_x)"), because="∫q = 1")
+    d.step(over_z("log(likelihood(z)) - log(q(z)/prior(z)) + log(q(z)*p_x/(likelihood(z)*prior(z)))"), because="all cancels")
+    return d.step(f"{over_z('log(likelihood(z))')} - {over_z('log(q(z)/prior(z))')} + "
+                  + over_z("log(q(z)*p_x/(likelihood(z)*prior(z)))"), because="an integral of a sum")
+
+
 def distance_by_quadrature(x, w, mu, sigma):
     """By the three-point Gauss–Hermite rule, exact for a square: E f(ε) = (f(−√3) + 4 f(0) + f(√3)) / 6."""
     spread = (w * sigma).square().sum().sqrt()
@@ -275,6 +283,10 @@ RIGHT = [
     ("check_discrete_elbo", lambda joint, q: (torch.special.xlogy(q, joint) - torch.special.xlogy(q, q)).sum().item()),
     ("check_gap_of_q", gap_by_difference),
     ("check_best_q", best_q_by_scaling),
+    ("check_prove_account", account_with_all_logarithms),
+    ("check_missing_line", lambda: "Integral(Derivative(N(u; mu, sigma**2)*f(u), sigma), (u, -oo, oo))"),
+    ("check_mended_lines", lambda: [(3, "(((mu - m)**2 + sigma**2)/tau**2 - 1 - log(sigma**2/tau**2))/2"),
+                                    (2, "(mu**2 + sigma**2 - 1 - log(sigma**2))/2")]),
     ("check_expected_distance", distance_by_quadrature),
     ("check_noise_share", lambda mu, v: v.exp().mean(0) / ((mu ** 2 + v.exp()).mean(0) - mu.mean(0) ** 2)),
     ("check_priced_sigma", lambda w, tau, beta: beta and (1 + w ** 2 / (beta * tau ** 2)) ** -0.5),
@@ -336,6 +348,14 @@ WRONG = [
     ("check_highest_log_px", lambda w, s: 0.0, "largest at x = m"),
     ("check_discrete_elbo", lambda joint, q: (q * (joint / q).log()).sum(), "not NaN"),
     ("check_best_q", lambda *arguments: best_q_by_scaling(*arguments)[::-1], "Return mean, variance"),
+    ("check_prove_account", lambda d: d, "the last line is log(p(x))"),
+    ("check_prove_account", lambda d: d.step("log(p_x) + 0", because="nothing").step("log(p_x)*1", because="nothing"),
+     "the last line is"),
+    ("check_missing_line", lambda: "Derivative(Integral(f(u)*N(u; mu, sigma**2), (u, -oo, oo)), sigma)",
+     "is the start again"),
+    ("check_missing_line", lambda: "Integral(g(z), (z, -oo, oo))", "is not known here"),
+    ("check_mended_lines", lambda: ((2, "0"), (2, "0")), "Line 2 follows from line 1"),
+    ("check_mended_lines", lambda: (3, "0"), "Derivation 1. Return a pair"),
     ("check_noise_share", lambda mu, v: (2 * v).exp().mean(0) / ((2 * v).exp().mean(0) + mu.var(0)), "the answer should be"),
     ("check_draw_and_slope", lambda mu, v, eps: (reparameterize(mu, v), 0.5 * torch.exp(v / 2) * eps), "differentiate this"),
     ("check_draw_exponential", lambda rate, u: (Exponential(rate).sample(), -u), "solve for z"),

@@ -120,7 +120,7 @@ def test_values_reach_where_rules_break():
 z, u, m = sp.symbols("z u m", real=True)
 g, h = (sp.Function(name, positive=True) for name in "gh")
 f = sp.Function("f", real=True)
-weights = sp.IndexedBase("q", positive=True)
+weights, entries = sp.IndexedBase("q", positive=True), sp.IndexedBase("c", real=True)
 
 
 def total(inner, variable=z):
@@ -153,6 +153,7 @@ CONSISTENT = [
     ((n > 0, n < 5), ()), ((x >= 0, x <= 1), ()), ((sp.Ne(a, 0),), ()), ((sp.Ne(x, 1),), ()), ((), (eq(p + q, n),)),
     ((), (eq(total(g(z)), P),)), ((), (eq(f(x), x ** 2),)), ((x ** 2 > 4,), ()), ((a < b,), ()),
     ((x + y < 1, x - y < 1), ()),
+    ((), (eq(sp.Sum(weights[k], (k, 1, 5)), 1),)), ((), (eq(sp.Sum(entries[k], (k, 1, even)), even * m),)),
     ((), (eq(x ** 2, 2),)), ((), (eq(P * h(z), g(z)),)), ((), (eq(total(sp.Function("r", positive=True)(x, z)), h(x)),))]
 
 

@@ -20,13 +20,17 @@ N = sp.Symbol("N", integer=True, positive=True)
 w, nz, ev = sp.Symbol("w"), sp.Symbol("o", real=True, nonzero=True), sp.Symbol("e", even=True)
 q, p, r = (sp.Function(name, positive=True) for name in "qpr")
 f, g, h0 = sp.Function("f", real=True), sp.Function("g"), sp.Function("h", nonnegative=True)
-qi = sp.IndexedBase("q", positive=True)
+qi, pi = sp.IndexedBase("q", positive=True), sp.IndexedBase("p", positive=True)
 log, exp, R, Ab, Max, Min, E, S, D = sp.log, sp.exp, sp.Rational, sp.Abs, sp.Max, sp.Min, sp.Eq, sp.Integral, sp.Derivative
 lse = log(exp(L1) + exp(L2) + exp(L3))
 
 
 def I(inner, variable=z):  # noqa: E743
     return sp.Integral(inner, (variable, -sp.oo, sp.oo))
+
+
+def letters(term):
+    return sp.Sum(term, (k, 1, N))
 
 
 def H(weights):
@@ -96,6 +100,11 @@ TRUE = {
     "logs order": (log(a), log(a + b)), "reparam": (0, I(q(z) * (z - m) ** 2)), "hyper": (sp.tanh(a), a),
     "sin<=x": (sp.sin(a), a), "prior": (log(q1), 0, (q1 < 1,)), "logsig": (-log(1 + exp(-x)), 0),
     "gauss": (exp(-x ** 2), 1), "huber": (2 * Ab(x) - 1, x ** 2),
+    "n letters": (0, letters(qi[k] * log(qi[k] / pi[k])), (), (E(letters(qi[k]), 1), E(letters(pi[k]), 1))),
+    "n letters, by letter": (letters(qi[k] * (1 - pi[k] / qi[k])), letters(qi[k] * log(qi[k] / pi[k]))),
+    "entropy <= log n": (letters(-qi[k] * log(qi[k])), log(N), (), (E(letters(qi[k]), 1),)),
+    "Jensen at each z": ((A * log(p(z)) + B * log(q(z))) / (A + B), log((A * p(z) + B * q(z)) / (A + B))),
+    "triangle at each x": (Ab(f(x) + f(y)), Ab(f(x)) + Ab(f(y))),
 }
 
 # the same, and false somewhere, or not between real numbers
@@ -129,6 +138,8 @@ FALSE = {
     "AMGM rev": ((a + b) / 2, sp.sqrt(a * b)), "AMGM reals": (sp.sqrt(x * y), (x + y) / 2),
     "AMGM3 wrong": ((a * b * c) ** R(1, 3), (a + b + c) / 4),
     "CS rev": ((x ** 2 + y ** 2) * (u ** 2 + v ** 2), (x * u + y * v) ** 2), "triangle rev": (Ab(x) + Ab(y), Ab(x + y)),
+    "n letters, one fact": (0, letters(qi[k] * log(qi[k] / pi[k])), (), (E(letters(qi[k]), 1),)),
+    "entropy of n letters": (letters(-qi[k] * log(qi[k])), log(N) - R(1, 10), (), (E(letters(qi[k]), 1),)),
     "abs": (Ab(x + y), Ab(x) - Ab(y)), "max": (Max(x, y), x), "max2": (Max(x, y), (x + y) / 2),
     "softplus": (log(1 + exp(x)), Max(x, 0) + R(1, 2)), "softplus2": (log(1 + exp(x)), Max(x, 0)),
     "L1>=L2": ((log(A) + 2 * log((A + B) / 2) + log(B)) / 4, (log(A) + log(B)) / 2),

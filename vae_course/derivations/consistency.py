@@ -109,14 +109,14 @@ def _can_be_chosen(fact: sp.Basic, others: list) -> bool:
     if not isinstance(fact, sp.Eq):
         return False
     for side, value in (fact.args, fact.args[::-1]):
-        inner = side.function if isinstance(side, sp.Integral) else side
+        inner = side.function if isinstance(side, sp.Integral | sp.Sum) else side
         if value.is_Symbol and not any(c.has(value) for c in (*others, side)) and isinstance(side, sp.Integral):
             if value.is_positive is None or inner.is_nonnegative:  # the name of an integral
                 return True
-        for f in side.atoms(AppliedUndef):
-            weight = inner / f
-            alone = weight == 1 or side is not inner and not weight.has(f.func) and weight.is_positive
-            if alone and not any(c.has(f.func) for c in (value, *others)) and _suits(value, f):
+        for f in side.atoms(AppliedUndef, sp.Indexed):
+            weight, name = inner / f, f.base if isinstance(f, sp.Indexed) else f.func
+            alone = weight == 1 or side is not inner and not weight.has(name) and weight.is_positive
+            if alone and not any(c.has(name) for c in (value, *others)) and _suits(value, f):
                 return True
     return False
 
@@ -124,7 +124,8 @@ def _can_be_chosen(fact: sp.Basic, others: list) -> bool:
 def _suits(value: sp.Expr, f: sp.Expr) -> bool:
     """Whether a value of the function may be this one, at every point."""
     value = _named([sp.Eq(value, sp.Dummy(), evaluate=False)])[0].lhs
-    return bool(f.args) and all(a.is_Symbol for a in f.args) and bool(check_assumptions(value, **assumptions(f)))
+    arguments = f.indices if isinstance(f, sp.Indexed) else f.args
+    return bool(arguments) and all(a.is_Symbol for a in arguments) and bool(check_assumptions(value, **assumptions(f)))
 
 
 # ---------------------------------------------------------------- proofs that nothing satisfies the claims

@@ -101,8 +101,22 @@ def put_inside(where: Inside, expr: sp.Basic) -> sp.Basic:
     if not shapes:
         return expr
     free = set().union(*(shape.free_symbols for shape in shapes.values()))
+    expr = expr.replace(lambda e: isinstance(e, sp.Derivative), lambda e: _derivative_inside(where, e))
     return expr.subs(shapes).replace(lambda e: isinstance(e, sp.Add) and e.is_rational_function() and e.free_symbols & free,
                                      lambda e: sp.factor(sp.together(e)))
+
+
+def _derivative_inside(where: Inside, slope: sp.Derivative) -> sp.Expr:
+    """d/dp f(p) with p = A/(A + B) as d/dA f(A/(A + B)) over dA/(A + B)/dA, which is not 0; SymPy would keep p as a variable."""
+    inner = slope.expr
+    for v in slope.variables:
+        shape = where.shapes.get(v, v)
+        others = set().union(*(other.free_symbols for s, other in where.shapes.items() if s != v))
+        a = next((a for a in sorted(shape.free_symbols - others, key=str) if shape.diff(a) != 0), None)
+        if a is None:
+            return slope
+        inner = sp.Derivative(inner.subs(v, shape), a, evaluate=False) / sp.factor(shape.diff(a))
+    return inner
 
 
 def put_outside(where: Inside, expr: sp.Basic) -> sp.Basic:

@@ -17,7 +17,7 @@ from vae_course.derivations.domain import Inside, cases, put_inside, put_outside
 from vae_course.derivations.facts import with_facts
 from vae_course.derivations.proofs import Unproved, simplify
 from vae_course.derivations.reality import is_shown_real
-from vae_course.derivations.signs import DEEPEST, OPEN, VALUES, never_negative
+from vae_course.derivations.signs import DEEPEST, OPEN, VALUES, named, never_negative
 from vae_course.derivations.tangents import under_one_integral
 
 MOST_CASES = 64
@@ -31,6 +31,7 @@ def prove_nonnegative(d: sp.Expr, conditions: tuple = (), given: tuple = ()) -> 
 def prove_bound(low: sp.Expr, high: sp.Expr, conditions: tuple = (), given: tuple = ()) -> str:
     """How low ≤ high was shown, and that both are real; what it needs is said with `need`. Raises Unproved otherwise."""
     low, high, facts, conditions = _with_solved_facts(low, high, list(given), list(conditions))
+    low, high = named(sp.Tuple(low, high)) if not facts else (low, high)
     reasons = []
     for one, other, more in _branches(low, high, (), MOST_CASES):
         if more and contradiction((*conditions, *more)):
@@ -67,7 +68,7 @@ def _candidates(d: sp.Expr, facts: list, free: set) -> Iterator[tuple[str, sp.Ex
     yield from (("with the facts put in, ", form) for form in with_facts(closed, sp.S.Zero, facts, free))
     if closed.has(sp.Integral, sp.Sum):
         yield "", same_range_together(closed)
-        words = "log u ≤ u − 1 under the integral; of what is left, "
+        words = "log u ≤ u − 1 under the integral or sum; of what is left, "
         for bound in map(closed_form, under_one_integral(closed, facts)):
             yield words, bound
             yield from ((words, form) for form in with_facts(bound, sp.S.Zero, facts, free))

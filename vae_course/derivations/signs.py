@@ -28,7 +28,7 @@ def never_negative(d: sp.Expr, depth: int) -> str | None:
     """How d ≥ 0 is shown for all values of its symbols, by the first of RULES that does; None if none does."""
     if d.xreplace({e: sp.S.Zero for e in d.atoms(*OPEN)}).has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         return None
-    d = _named(d)
+    d = named(d)
     simplest = _simplest(d)
     for rule in RULES:
         for form in dict.fromkeys([simplest, d] if rule in QUICK else [simplest]):
@@ -37,8 +37,8 @@ def never_negative(d: sp.Expr, depth: int) -> str | None:
     return None
 
 
-def _named(d: sp.Expr) -> sp.Expr:
-    """A symbol for each value of an unknown function, and for each derivative of one, that stands outside integrals."""
+def named(d: sp.Expr) -> sp.Expr:
+    """A symbol for each value of an unknown function, and for each derivative, that stands outside integrals and sums."""
     names: dict = {}
 
     def put(e: sp.Basic) -> sp.Basic:

@@ -142,12 +142,14 @@ def under_one_integral(d: sp.Expr, facts: list) -> Iterator[sp.Expr]:
     if len(wholes) != 1:
         return
     whole, = wholes
-    scale = sp.expand(together).coeff(whole)
-    rest = sp.expand(together - scale * whole)
-    if not scale.is_positive or rest.has(whole):
+    whole_name = sp.Dummy()
+    named = sp.expand(together.xreplace({whole: whole_name}))
+    scale = named.coeff(whole_name)
+    rest = sp.expand(named - scale * whole_name)
+    if not scale.is_positive or rest.has(whole_name):
         return
     (v, low, high), inner = whole.limits[0], scale * whole.function
-    names = {f: sp.Dummy(str(f), **assumptions(f)) for f in inner.atoms(AppliedUndef)}
+    names = {f: sp.Dummy(str(f), **assumptions(f)) for f in inner.atoms(AppliedUndef, sp.Indexed)}
     weights = [w for fact in facts for w in _weights_of(fact, whole)] if rest != 0 else []
     for outside, carried in [(sp.S.Zero, rest * w) for w in weights] + [(rest, sp.S.Zero)]:
         f = sp.Add(*terms_of(inner + carried))
