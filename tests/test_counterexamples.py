@@ -199,3 +199,12 @@ def test_the_counterexample_is_put_into_the_formula():
     assert sp.Mul(2, sp.Pow(3, -1, evaluate=False), evaluate=False) in shown.args
     assert shown.has(N(z, 2, 1)) and not shown.free_symbols & {x, y}
     assert str(counterexamples.filled_in(f(x), {x: sp.Integer(2), f: sp.Lambda(t, t ** 2)})) == "2**2"
+
+
+@pytest.mark.parametrize(("left", "relation", "right", "conditions"), [
+    (x ** 4 - 2 * x ** 2 + R(99, 100), ">=", 0, ()), (sp.sin(x), "<=", R(99, 100), ()),
+    (x ** 2 - R(7, 5) * x, ">=", R(-48, 100), ()),
+    (s * tau - s ** 2 / 4 - tau ** 2, "<=", -R(1, 10 ** 6), ()), (log(s), "<=", s - R(101, 100), ()),
+    (p * (1 - p), "<=", R(249, 1000), (p < 1,)), (-p * log(p) - (1 - p) * log(1 - p), "<=", R(69, 100), (p > 0, p < 1))])
+def test_bounds_that_fail_in_a_small_place_are_refuted_there(left, relation, right, conditions):
+    assert look(left, right, relation, conditions).found

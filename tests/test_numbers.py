@@ -102,7 +102,8 @@ def test_numbers_that_cancel_are_not_known_better_than_they_are():
 @pytest.mark.parametrize(("expr", "truth"), [
     (sp.Sum(R(1, 3) ** k, (k, 0, oo)), R(3, 2)), (sp.Sum(2 ** k * exp(-2) / sp.factorial(k), (k, 0, oo)), 1),
     (sp.Sum(1 / (k + 1) ** 2, (k, 0, oo)), sp.pi ** 2 / 6), (sp.Sum((-1) ** k / (k + 1), (k, 0, oo)), sp.log(2)),
-    (sp.Sum(k ** 2, (k, 1, 300)), 9045050), (sp.Sum(k * t, (k, 1, t), (t, 1, 3)), 1 + 6 + 18), (sp.Product(k, (k, 1, 10)), sp.factorial(10)),
+    (sp.Sum(k ** 2, (k, 1, 300)), 9045050),
+    (sp.Sum(k * t, (k, 1, t), (t, 1, 3)), 1 + 6 + 18), (sp.Product(k, (k, 1, 10)), sp.factorial(10)),
     (sp.Limit(sp.sin(t) / t, t, 0), 1), (sp.Limit((1 + 1 / t) ** t, t, oo), sp.E), (sp.Limit(sp.log(t) / t, t, oo), 0),
     (sp.Subs(sp.Derivative(line(exp(-x ** 2 * t ** 2)), t), t, 2), -sp.sqrt(sp.pi) / 4)])
 def test_sums_limits_and_derivatives(expr, truth):

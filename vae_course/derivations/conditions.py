@@ -6,13 +6,14 @@ A rule that holds for a ≠ 0 alone calls `need(Ne(a, 0))` before it is used; on
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeAlias
 
 import sympy as sp
 from sympy.core.relational import Relational
 
 INTERCHANGE = "the integral and the derivative may be exchanged"
 TOGETHER = "what is given can hold together"
-Condition = sp.Basic | str  # a relation between expressions, or a sentence
+Condition: TypeAlias = sp.Basic | str  # a relation between expressions, or a sentence
 
 _needed: ContextVar[tuple[list, ...]] = ContextVar("needed", default=())
 _known: ContextVar[tuple] = ContextVar("known", default=())

@@ -12,6 +12,7 @@ from vae_course.derivations.functions import (
     is_tame,
     power_and_exponent,
     terms_of,
+    with_whole_exponentials,
 )
 
 
@@ -122,9 +123,9 @@ def _order_of_zero(base: sp.Expr, s: sp.Symbol) -> sp.Integer | None:
 
 def _false_at_a_pole(f: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> bool | None:
     """False if a quotient of polynomials with numbers has a pole inside the range."""
-    top, bottom = sp.fraction(sp.cancel(sp.together(f)))
-    if f.free_symbols != {u} or not (top.is_polynomial(u) and bottom.is_polynomial(u)):
+    if f.free_symbols != {u} or not f.is_rational_function(u):
         return None
+    _, bottom = sp.fraction(sp.cancel(sp.together(f)))
     return False if any(low <= root <= high for root in sp.Poly(bottom, u).real_roots()) else None
 
 
@@ -145,7 +146,7 @@ def divergence(expr: sp.Basic) -> str | None:
 def _place(f: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> str | None:
     if not is_ordered(low, high) or f.has(*OPEN) or f.has(AppliedUndef):
         return None
-    for g in (sp.Add(*terms_of(f)), sp.factor(f)):
+    for g in (sp.Add(*terms_of(f)), with_whole_exponentials(sp.factor, f)):
         if converges(g, u, low, high) is False:
             ends = [(end, [_at_end(t, u, end, side) for t in sp.Add.make_args(g)]) for end, side in ((low, 1), (high, -1))]
             return next((str(end).replace("oo", "∞") for end, found in ends

@@ -52,7 +52,8 @@ class Derivation:
 
     def __init__(self, start: sp.Basic | str, title: str = "", *, where: Iterable = (), given: Iterable = (),
                  symbols: Iterable | Mapping[str, object] = (), seconds: float = 8.0):
-        self.title, self.given, self.seconds = str(title), tuple(sp.sympify(fact) for fact in given if fact not in (True, sp.true)), seconds
+        self.title, self.seconds = str(title), seconds
+        self.given = tuple(sp.sympify(fact) for fact in given if fact not in (True, sp.true))
         self.where = tuple(condition for condition in where if condition is not True and condition != sp.true)
         _refuse_conditions(self.where, self.given, seconds)
         self.known = dict(symbols) if isinstance(symbols, Mapping) else text.names_in(*symbols)
@@ -96,8 +97,8 @@ class Derivation:
     def bound(self, expression: sp.Basic | str, because: str, relation: str = "<=") -> "Derivation":
         """Add a line that the one before is at most ("<=") or at least (">="); otherwise as `step`.
 
-        Both lines must be shown to be real, and the difference never to be negative: its sign is known, it is a square, a sum
-        of such parts, an integral of such a function, its minimum is found, or it follows from log u ≤ u − 1.
+        Both lines must be shown to be real, and the difference never to be negative: its sign is known, it is a square, a
+        sum of such parts, an integral of such a function, its minimum is found, or it follows from log u ≤ u − 1.
         """
         if relation not in ("<=", ">="):
             raise ValueError(f'relation must be "<=" or ">=", got {relation!r}')
@@ -142,7 +143,8 @@ def _refuse_conditions(where: tuple, given: tuple, seconds: float) -> None:
     for condition in where:
         parts = condition.args if isinstance(condition, sp.And) else (condition,)
         if not all(isinstance(part, INEQUALITIES) for part in parts):
-            raise TypeError(f"where must hold inequalities between SymPy expressions, such as 0 < p or sp.Ne(a, 0), got {condition!r}")
+            raise TypeError("where must hold inequalities between SymPy expressions, such as 0 < p or sp.Ne(a, 0), got "
+                            f"{condition!r}")
     for fact in given:
         if fact is not False and not isinstance(fact, sp.Eq | sp.logic.boolalg.BooleanFalse):
             raise TypeError(f"given must hold equalities sp.Eq(left, right), got {fact!r}")

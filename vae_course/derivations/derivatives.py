@@ -42,12 +42,15 @@ def derivative(f: sp.Expr, x: sp.Basic, close: Close) -> sp.Expr:
         return sp.S.Zero
     if x.is_integer:
         raise NotApplicable("a derivative by a whole number")
+    f = f.xreplace({part: close(part) for part in _outermost(f, (sp.Derivative, sp.Subs, sp.Integral)) if not isinstance(part, sp.Integral)})
     inner = [part for part in _outermost(f, (sp.Integral, sp.Sum, sp.Product, sp.Limit)) if part.has(x)]
     held = {part: sp.Function(f"_F{i}", real=_is_real(part) or None)(x) for i, part in enumerate(inner)}
     outside = f.xreplace(held)
     fixed = {e: sp.Dummy(real=True) for e in outside.atoms(*FIXED) if e.has(x)}
     _check(outside.xreplace(fixed), x)
     slope = outside.xreplace(fixed).diff(x)
+    if any(e.exp.free_symbols for e in slope.atoms(sp.Pow) if e.base.has(x)):  # n·xⁿ/x has a pole, n·xⁿ⁻¹ has none
+        slope = sp.Add(*(sp.powsimp(term, combine="exp") for term in sp.Add.make_args(slope)))
     _at_kinks(outside, slope.xreplace({dummy: e for e, dummy in fixed.items()}), x)
     slopes = {sp.Derivative(name, x): of_a_whole(part, x, close) for part, name in held.items()}
     back = {name: part for part, name in held.items()}
@@ -110,8 +113,14 @@ def _check(f: sp.Expr, x: sp.Basic) -> None:
     for e in powers:
         if not (_is_on_the_line(e.base) and x.is_extended_real or e.base.is_positive):
             raise NotApplicable(f"{e} may cross a branch cut")
-        if e.exp.has(x) and not e.base.has(x):
-            require(sp.Ne(e.base, 0))
+        if e.exp.has(x) and not e.base.has(x) or not e.exp.has(x) and not (e.exp - 1).is_nonnegative and not _is_linear(e.base, x):
+            require(sp.Ne(e.base, 0))  # √((x + 1)²) has a kink there
+    for e in f.atoms(sp.asin, sp.acos):
+        require(sp.Ne(1 - e.args[0] ** 2, 0))
+
+
+def _is_linear(f: sp.Expr, x: sp.Basic) -> bool:
+    return f.is_polynomial(x) and sp.degree(f, x) == 1
 
 
 def _is_on_the_line(arg: sp.Expr) -> bool:

@@ -93,7 +93,7 @@ def solutions(fact: Fact) -> Iterator[Fact]:
 
 
 def put(expr: sp.Basic, fact: Fact) -> sp.Basic:
-    """The right side for the left one, but not under an integral, sum or derivative over what the fact takes as one number."""
+    """The right side for the left one, but not under an integral, sum or derivative over what the fact takes as a number."""
     if expr == fact.left:
         return fact.right
     if isinstance(expr, BINDERS) and _bound(expr) & (fact.left.free_symbols | fact.right.free_symbols) - fact.general:

@@ -1,5 +1,7 @@
 """What a function of one variable is like: its terms, whether it is smooth, how fast it grows, where it has kinks."""
 
+from collections.abc import Callable
+
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
@@ -69,10 +71,14 @@ def terms_of(expr: sp.Expr) -> tuple[sp.Expr, ...]:
 
 
 def _multiply_out(expr: sp.Expr) -> sp.Expr:
-    """sp.expand, with exponentials as symbols meanwhile: it would carry exp(−a) into a denominator as exp(a)."""
+    """sp.expand, with exponentials whole: it would carry exp(−a) into a denominator as exp(a)."""
+    return with_whole_exponentials(lambda e: sp.expand(e, power_exp=False, power_base=False), expr)
+
+
+def with_whole_exponentials(rewrite: Callable[[sp.Expr], sp.Expr], expr: sp.Expr) -> sp.Expr:
+    """rewrite(expr), with exponentials as symbols meanwhile: SymPy takes exp(30000 x) for a polynomial of that degree."""
     names = {e: sp.Dummy(positive=e.is_positive) for e in expr.atoms(sp.exp)}
-    expanded = sp.expand(expr.xreplace(names), power_exp=False, power_base=False)
-    return expanded.xreplace({name: e for e, name in names.items()})
+    return rewrite(expr.xreplace(names)).xreplace({name: e for e, name in names.items()})
 
 
 # ---------------------------------------------------------------- growth

@@ -117,10 +117,34 @@ def double_exponential(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) ->
     return scale * (at_low - at_high) / (c * q)
 
 
+def rational_in_exponential(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr | None:
+    """A quotient of polynomials in exp(c u + d), such as the logistic density, by w = exp(c u + d), for c of known sign."""
+    exps = sorted((e for e in g.atoms(sp.exp) if e.has(u)), key=str)
+    if not exps or not all(e.exp.is_polynomial(u) and sp.degree(e.exp, u) == 1 for e in exps):
+        return None
+    c, d = sp.Poly(exps[0].exp, u).all_coeffs()
+    if not (c.is_positive or c.is_negative):
+        return None
+    w, names = sp.Dummy("w", positive=True), {}
+    for e in exps:
+        slope, start = sp.Poly(e.exp, u).all_coeffs()
+        m = sp.cancel(slope / c)
+        if not m.is_Integer:
+            return None
+        names[e] = w ** m * sp.exp(sp.expand(start - m * d))
+    h = sp.factor(sp.cancel(sp.together(g.xreplace(names) / w)))
+    if h.has(u) or not h.is_rational_function(w):
+        return None
+    far = {sp.oo * sp.sign(c): sp.oo, -sp.oo * sp.sign(c): sp.S.Zero}
+    ends = [far[end] if end in far else sp.exp(c * end + d) for end in (low, high)]
+    value = antiderivative(h, w, *ends) if c.is_positive else antiderivative(h, w, *ends[::-1])
+    return None if value is None else value / (c if c.is_positive else -c)
+
+
 def antiderivative(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr | None:
     """F(high) − F(low) for an antiderivative that SymPy proposes, if F′ = g is shown and F is smooth between the ends."""
-    if not is_smooth(g, u) or not is_ordered(low, high):
-        return None
+    if not is_smooth(g, u) or not (is_ordered(low, high) or low.is_real and high.is_real):
+        return None  # where the order of the ends is not known, u is any real number
     proposed = manualintegrate(g, u)  # by the rules of a textbook: the others may look for hours
     if proposed.has(sp.Integral, sp.Piecewise) and not (proposed := _generic(proposed)):
         return None

@@ -112,4 +112,4 @@ def at_kinks(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr |
 FOR_UNKNOWN: tuple[Rule, ...] = (at_kinks, gaussian)
 RULES: tuple[Rule, ...] = (at_kinks, integral_rules.constant, integral_rules.power, gaussian, part_of_a_gaussian, integral_rules.exponential,
                            integral_rules.gamma, integral_rules.beta, integral_rules.double_exponential,
-                           integral_rules.antiderivative)
+                           integral_rules.rational_in_exponential, integral_rules.antiderivative)

@@ -1,4 +1,4 @@
-"""The judgement of one line: prove first, then look for numbers against it; neither a failed proof nor agreement is a mark."""
+"""The judgement of one line: prove first, then look for numbers against it; no failed proof and no agreement is a mark."""
 
 import threading
 from collections.abc import Callable
@@ -11,9 +11,9 @@ from sympy.core.function import AppliedUndef, UndefinedFunction
 
 from vae_course.derivations.clock import TimeIsUp, time_limit
 from vae_course.derivations.closed_forms import divergence
-from vae_course.derivations.conditions import TOGETHER, Condition, NotApplicable, collecting, in_words, known, need
+from vae_course.derivations.conditions import TOGETHER, Condition, NotApplicable, collecting, in_words, known
 from vae_course.derivations.consistency import satisfiable
-from vae_course.derivations.counterexamples import Search, search
+from vae_course.derivations.counterexamples import Difference, Search, search
 from vae_course.derivations.definedness import need_same_domain
 from vae_course.derivations.facts import define
 from vae_course.derivations.gaussians import written_out
@@ -24,7 +24,7 @@ from vae_course.derivations.proofs import Unproved, prove_equal
 from vae_course.derivations.verdicts import Line, Proof, Verdict
 
 BRIEFLY = 0.6  # seconds of a first look, before a search for a proof or for numbers takes its whole time
-ONE_AT_A_TIME = threading.RLock()  # mpmath's precision belongs to the whole process; waiting is not counted as a step's time
+ONE_AT_A_TIME = threading.RLock()  # mpmath's precision belongs to the whole process; waiting is not counted
 SIGNS = {"==": "≠", "<=": ">", ">=": "<"}
 
 
@@ -55,7 +55,7 @@ def _judge(before: Line, line: Line, where: tuple, given: tuple, seconds: float)
         raise TypeError("a bound is between numbers, and these lines are matrices")
     task = Task(before, line, where, given)
     trial = task.prove(min(BRIEFLY, seconds / 2))
-    met = task.look(min(BRIEFLY, seconds / 2), 4, trial.assumed)  # a wrong line is often refuted before all proofs have failed
+    met = task.look(min(BRIEFLY, seconds / 2), 4, trial.assumed)  # a wrong line is often refuted before all proofs fail
     if trial.out_of_time and not met.found:
         trial = task.prove(seconds / 2)
     if not trial.proof and not met.found:
@@ -74,7 +74,8 @@ class Task:
 
     def prove(self, seconds: float) -> Trial:
         """What became of a proof within the time."""
-        return _limited(seconds, partial(_try_to_prove, self.before, self.line, self.where, self.given), Trial(out_of_time=True))
+        work = partial(_try_to_prove, self.before, self.line, self.where, self.given)
+        return _limited(seconds, work, Trial(out_of_time=True))
 
     def look(self, seconds: float, n_points: int | None, assumed: tuple) -> Search:
         """What a search for numbers against the line met, where it was proved under `assumed` at places where that holds."""
@@ -85,14 +86,14 @@ class Task:
             free = set().union(*(e.free_symbols for e in (*lines, *self.where)))
             (left, right), facts = define(lines, self.given, free)
             left, right, *facts = map(written_out, (left, right, *facts))
-            return search(left, right, self.line.relation, (*self.where, *relations), tuple(facts), n_points)
+            return search(left, right, str(self.line.relation), (*self.where, *relations), tuple(facts), n_points)
         return _limited(seconds, work, Search())
 
     def verdict(self, trial: Trial, met: Search, seconds: float) -> Verdict:
         """The outcome, with its words."""
         say, line, before = partial(Verdict, before=self.before), self.line, self.before.expression
         if trial.proof and met.found:
-            return say("undecided", line, message=_conflict(line, met), hint="Write the step in smaller parts.")
+            return say("undecided", line, message=_conflict(line, met.found), hint="Write the step in smaller parts.")
         if trial.proof and (met.n_compared or not met.n_unknown or before.has(AppliedUndef, sp.Integral)):
             assumed = trial.assumed
             if (self.where or self.given) and not met.n_compared and not satisfiable(self.where, self.given):
@@ -101,10 +102,11 @@ class Task:
             return say("conditional" if assumed else "proved", marked,
                        message=f"Proved{' ' * bool(assumed)}{in_words(assumed)}: “{line.because}”.")
         if met.found:
-            return say("refuted", line, message=_refusal(line, met), counterexample=met.found.point, left_value=met.found.left,
-                       right_value=met.found.right)
+            return say("refuted", line, message=_refusal(line, met.found), counterexample=met.found.point,
+                       left_value=met.found.left, right_value=met.found.right)
         if trial.diverges and line.relation == "==" and met.divergent:
-            return say("refuted", line, message=f"Refused: “{line.because}”. {trial.diverges}, so {met.divergent} has no value.")
+            words = f"Refused: “{line.because}”. {trial.diverges}, so {met.divergent} has no value."
+            return say("refuted", line, message=words)
         hint = _what_to_try(met)
         return say("undecided", line, message=_doubt(line, trial, met, hint, seconds), left_over=trial.left_over, hint=hint)
 
@@ -135,9 +137,10 @@ def _try_to_prove(before: Line, line: Line, where: tuple, given: tuple) -> Trial
             else:
                 low, high = (left, right) if line.relation == "<=" else (right, left)
                 trial.proof = Proof(prove_bound(low, high, where, tuple(facts)))
+        trial.proof = replace(trial.proof, forms=tuple(map(readable, trial.proof.forms)))
         trial.assumed = tuple(needed)
     except Unproved as error:
-        trial.left_over = error.args[0]
+        trial.left_over = readable(error.args[0])
         wanted = "zero" if line.relation == "==" else "something never negative"
         trial.why_not = f"No rewriting turned the difference into {wanted}."
     except NotApplicable as error:
@@ -147,15 +150,31 @@ def _try_to_prove(before: Line, line: Line, where: tuple, given: tuple) -> Trial
     return trial
 
 
-def _refusal(line: Line, met: Search) -> str:
-    where = ", ".join(f"{s} = {v}" if not isinstance(s, UndefinedFunction) else f"{s}: {v}" for s, v in met.found.point.items())
+def readable(expr: sp.Basic) -> sp.Basic:
+    """The expression with letters for the names that closed forms give to their variables."""
+    ours = sorted((s for s in expr.atoms(sp.Symbol) if s.name.startswith("_u")), key=str)
+    taken = {s.name for s in expr.atoms(sp.Symbol)}
+    letters = (letter for letter in [*"utvwy", *(f"u_{k}" for k in range(99))] if letter not in taken)
+    return expr.xreplace({s: sp.Symbol(next(letters), **s._assumptions_orig) for s in ours})
+
+
+def _refusal(line: Line, found: Difference) -> str:
+    where = ", ".join(_value_in_words(s, v) for s, v in found.point.items())
     return (f"Refused: “{line.because}”. " + (f"At {where}" if where else "There are no symbols:")
-            + f" the line before is {met.found.left} {SIGNS[line.relation]} {met.found.right}, the value of the new line.")
+            + f" the line before is {found.left} {SIGNS[str(line.relation)]} {found.right}, the value of the new line.")
 
 
-def _conflict(line: Line, met: Search) -> str:
+def _value_in_words(what: sp.Basic, value: sp.Basic) -> str:
+    """mu = 2, or q(x) = exp(-x**2) for an unknown function."""
+    if not isinstance(what, UndefinedFunction):
+        return f"{what} = {to_text(value)}"
+    letters = sp.symbols("x y z u v w", real=True)[:len(value.variables)]
+    return f"{what}({', '.join(map(str, letters))}) = {to_text(value(*letters))}"
+
+
+def _conflict(line: Line, found: Difference) -> str:
     return (f"Not decided: “{line.because}”. A rewriting proves this step, and numbers speak against it ("
-            + _refusal(line, met).split("”. ", 1)[1] + ") One of the two is wrong, so nothing is marked.")
+            + _refusal(line, found).split("”. ", 1)[1] + ") One of the two is wrong, so nothing is marked.")
 
 
 def _doubt(line: Line, trial: Trial, met: Search, hint: str, seconds: float) -> str:

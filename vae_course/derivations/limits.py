@@ -171,6 +171,8 @@ def _far(f: sp.Expr, t: sp.Symbol) -> sp.Expr | None:
         return None if open_end else f.func(inner)
     if isinstance(f, sp.Pow) and not f.exp.has(t) and (inner := _far(f.base, t)) is not None and inner.is_positive:
         return inner ** f.exp if inner.is_finite else None
+    if any(e.has(t) and e.exp.is_polynomial(t) for e in f.atoms(sp.exp)):
+        return None  # no Taylor series at 1/t = 0
     s = sp.Symbol("_s", positive=True)
     return tried(_at_zero, f.subs(t, 1 / s), s)
 

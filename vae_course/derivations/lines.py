@@ -33,7 +33,8 @@ def to_line(name: str, line, known: Mapping[str, object]) -> tuple[sp.Basic, sp.
         hint = "; pass its right-hand side" if isinstance(shown, sp.core.relational.Relational) else ""
         raise TypeError(f"{name} must be a SymPy expression, got {line!r}{hint}")
     shown = shown.xreplace({number: exact(number) for number in shown.atoms(sp.Float)})
-    checked = text.evaluated(shown.as_explicit().as_immutable() if isinstance(shown, sp.MatrixExpr) else shown)
+    entries = shown.as_explicit().as_immutable() if isinstance(shown, sp.MatrixExpr) else shown
+    checked = text.evaluated(entries)
     for part in (shown, checked):
         _refuse_undefined(name, part)
     for part in shown.atoms(*BOUND) | checked.atoms(*BOUND):
@@ -41,7 +42,7 @@ def to_line(name: str, line, known: Mapping[str, object]) -> tuple[sp.Basic, sp.
     for limit in checked.atoms(sp.Limit):
         _, v, to, _ = limit.args
         if any(getattr(v, said) and getattr(to, WEAK[kind]) is False for kind, said in (BELOW | ABOVE).items()):
-            raise ValueError(f"{name} has a limit of {v} to {to}, but {v} is declared never to be there; declare it otherwise")
+            raise ValueError(f"{name} has a limit of {v} to {to}, but {v} is declared never to be there")
     return shown, checked
 
 
@@ -69,7 +70,8 @@ def read_as(line: sp.Basic | str) -> str:
 
 def _refuse_undefined(name: str, line: sp.Basic) -> None:
     if line.has(sp.nan, sp.zoo, sp.AccumBounds):
-        raise ValueError(f"{name} is not defined: it holds {'nan' if line.has(sp.nan) else 'a division by zero'}, got {line}. "
+        what = "nan" if line.has(sp.nan) else "a division by zero"
+        raise ValueError(f"{name} is not defined: it holds {what}, got {line}. "
                          "Was a number put in where a denominator vanishes?")
 
 
@@ -83,9 +85,9 @@ def _refuse_range(name: str, part: sp.Expr) -> None:
                 continue
             if not (value and _holds(assumption, part, low, high)):
                 is_what = assumption if value else f"not {assumption}"
-                raise ValueError(f"{name} has {_kind(part)} over {v} from {low} to {high}, but {v} is declared to be {is_what}, "
-                                 f"which is not shown on that range; declare {v} without {assumption}={value}, or the ends so "
-                                 "that it can be seen")
+                raise ValueError(f"{name} has {_kind(part)} over {v} from {low} to {high}, but {v} is declared to be "
+                                 f"{is_what}, which is not shown on that range; declare {v} without {assumption}={value}, "
+                                 "or the ends so that it can be seen")
 
 
 def _holds(assumption: str, part: sp.Expr, low: sp.Expr, high: sp.Expr) -> bool:
@@ -98,7 +100,8 @@ def _holds(assumption: str, part: sp.Expr, low: sp.Expr, high: sp.Expr) -> bool:
         return False
     if assumption == "nonzero":
         return bool(low.is_positive or high.is_negative)
-    return bool(assumption in BELOW and getattr(low, BELOW[assumption]) or assumption in ABOVE and getattr(high, ABOVE[assumption]))
+    return bool(assumption in BELOW and getattr(low, BELOW[assumption])
+                or assumption in ABOVE and getattr(high, ABOVE[assumption]))
 
 
 def _kind(part: sp.Expr) -> str:

@@ -51,8 +51,8 @@ def prove_equal(left: sp.Basic, right: sp.Basic, conditions: tuple = (), given: 
 def _prove_case(domain: Inside, left: sp.Expr, right: sp.Expr, conditions: tuple, given: tuple) -> Proof:
     """The proof where the symbols lie inside `domain`, with conditions and forms in the author's symbols."""
     free = set().union(*(e.free_symbols for e in (left, right, *conditions)))
-    (left, right), given = define((left, right), given, free)
-    one, other, *facts = (put_inside(domain, e) for e in (left, right, *given))
+    (left, right), others = define((left, right), given, free)
+    one, other, *facts = (put_inside(domain, e) for e in (left, right, *others))
     free |= put_inside(domain, sp.Tuple(*sorted(free, key=str))).free_symbols
     try:
         with known((*conditions, *domain.known)), collecting() as needed:
@@ -60,8 +60,8 @@ def _prove_case(domain: Inside, left: sp.Expr, right: sp.Expr, conditions: tuple
     except Unproved as error:
         raise Unproved(put_outside(domain, error.args[0])) from None
     for condition in needed:
-        others = [c for c in needed if c is not condition]
-        if not _holds_at_the_special_value(condition, one, other, facts, free, others):
+        rest = [c for c in needed if c is not condition]
+        if not _holds_at_the_special_value(condition, one, other, facts, free, rest):
             need(condition if isinstance(condition, str) else put_outside(domain, condition))
     return Proof(proof.how, tuple(put_outside(domain, form) for form in proof.forms))
 
@@ -116,7 +116,9 @@ def _each(rewritings: Rewritings, way: Way) -> Iterator[tuple[Way, str, sp.Expr]
 
 def _ways(left: sp.Expr, right: sp.Expr, facts: list, free: set) -> Iterator[Way]:
     """The difference as it stands; with integrals and sums in closed form; of logarithms; under one integral; with facts."""
-    words, needed, one, other, forms = "as the lines stand", [], left, right, ()
+    needed: list = []
+    forms: tuple = ()
+    words, one, other = "as the lines stand", left, right
     if _is_open(left - right):
         with collecting() as needed:
             one, other = attempt(closed_form, left), attempt(closed_form, right)
@@ -161,8 +163,8 @@ def attempt(rewrite: Callable[[sp.Expr], sp.Expr], expr: sp.Expr) -> sp.Expr | N
         return None
 
 
-COUNTING = (sp.binomial, sp.factorial, sp.gamma, sp.loggamma, sp.beta, sp.RisingFactorial, sp.FallingFactorial, sp.factorial2,
-            sp.catalan, sp.harmonic, sp.digamma, sp.polygamma)
+COUNTING = (sp.binomial, sp.factorial, sp.gamma, sp.loggamma, sp.beta, sp.RisingFactorial, sp.FallingFactorial,
+            sp.factorial2, sp.catalan, sp.harmonic, sp.digamma, sp.polygamma)
 
 
 def held_apart(d: sp.Expr) -> tuple[sp.Expr, dict]:
