@@ -133,7 +133,7 @@ def different(points: list[dict]):
 
 def points_for(d: Derivation) -> list[dict]:
     """Two ordinary points inside the assumptions and conditions of all symbols of the derivation."""
-    symbols = sorted({s for line in map(lambda one: one.expression, d.lines) for s in line.atoms(sp.Symbol, sp.Indexed)}, key=str)
+    symbols = sorted({s for line in d.lines for s in line.expression.atoms(sp.Symbol, sp.Indexed)}, key=str)
     rng, found = np.random.default_rng(0), []
     for _ in range(200):
         point = {}

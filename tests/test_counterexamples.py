@@ -87,6 +87,12 @@ TRUE = {
     "kl >= 0": (line(N(x, m, sigma ** 2) * log(N(x, m, sigma ** 2) / N(x, 0, 1))), 0, ">="),
     "jensen": (line(N(x, m, 1) * log(1 + x ** 2)), log(2 + m ** 2), "<="),
     "erf": (Int(exp(-X ** 2), (X, 0, s)), sqrt(pi) * sp.erf(s) / 2),
+    "an entry of a sum": (Sum(qi[k], (k, 1, n1)), qi[1], ">="), "the last entry": (Sum(qi[k], (k, 1, n1)), qi[n1], ">="),
+    "a first entry taken out": (Sum(qi[k], (k, 1, n1)) - qi[1], Sum(qi[k], (k, 2, n1))),
+    "an entry with a condition": (Sum(qi[k], (k, 1, n1)), R(1, 5), ">=", (qi[1] > R(1, 5),)),
+    "one argument in two forms": (f(log(2) + log(3)), f(log(6))),
+    "a real value at a complex place": (sp.re(sp.Function("v", real=True)(w), evaluate=False),
+                                        sp.Function("v", real=True)(w)),
     "sign of a positive": (sp.sign(P), 1), "max + min": (sp.Max(x, y) + sp.Min(x, y), x + y),
     "real modulus": (sp.Abs(x) ** 2, x ** 2)}
 FALSE = {
@@ -124,6 +130,9 @@ FALSE = {
     "a marginal": (r(x), h(x, z), "==", (), (Eq(r(x), line(h(x, z), z)),)),
     "a jump": (sp.Derivative(line(sp.Heaviside(t - z) * N(z, 0, 1), z), t), 0),
     "a sum of many": (Sum(qi[k], (k, 1, n1)), 2, "==", (), (Eq(Sum(qi[k], (k, 1, n1)), 1),)),
+    "an entry of a sum": (Sum(qi[k], (k, 1, n1)), qi[1], "<="), "two entries": (qi[k], qi[1]),
+    "an entry with a condition": (Sum(qi[k], (k, 1, n1)), qi[1] / 3, "<=", (qi[1] < R(1, 5),)),
+    "values at two places": (f(pi), f(3)),
     "reversed ends": (Int(sp.Abs(x), (x, 0, a + 5)), (a + 5) ** 2 / 2),
     "cos(0)": (Int(sp.cos(n * x), (x, 0, 2 * pi)), 0),
     "nested": (line(line(N(x, z, 1) * N(z, 0, 1) * x * z, x), z), 2),
@@ -208,3 +217,10 @@ def test_the_counterexample_is_put_into_the_formula():
     (p * (1 - p), "<=", R(249, 1000), (p < 1,)), (-p * log(p) - (1 - p) * log(1 - p), "<=", R(69, 100), (p > 0, p < 1))])
 def test_bounds_that_fail_in_a_small_place_are_refuted_there(left, relation, right, conditions):
     assert look(left, right, relation, conditions).found
+
+
+def test_an_entry_and_the_function_that_stands_for_it_have_one_value():
+    at = look(Sum(qi[k], (k, 1, n1)), qi[1], "<=", (qi[1] < R(1, 5),)).found
+    (name, example), = ((s, e) for s, e in at.point.items() if isinstance(e, sp.Lambda))
+    assert str(name) == "q" and set(at.point) == {name, n1}
+    assert example(1) < R(1, 5) and abs(at.right - sp.N(example(1))) < 1e-6

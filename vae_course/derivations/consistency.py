@@ -134,7 +134,8 @@ def _impossible(claims: list) -> bool:
     if sp.false in claims:
         return True
     claims = _named([c for c in claims if isinstance(c, Relational) and all(isinstance(a, sp.Expr) for a in c.args)])
-    pending, kept = [c for c in claims if isinstance(c, sp.Eq)], []
+    pending = [c for c in claims if isinstance(c, sp.Eq)]
+    kept: list[sp.Eq] = []
     claims = [c for c in claims if not isinstance(c, sp.Eq)]
     while pending:
         fact = pending.pop()

@@ -45,7 +45,8 @@ def _one_part_fails(found: list) -> bool:
 
 def _is_smooth_on_closed(f: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> bool:
     """Whether f is bounded from end to end, in whichever order these are."""
-    signs = {sign: all(getattr(end, f"is_{sign}") for end in (low, high)) or None for sign in ("positive", "nonnegative", "negative")}
+    signs = {sign: all(getattr(end, f"is_{sign}") for end in (low, high)) or None
+             for sign in ("positive", "nonnegative", "negative")}
     closed = sp.Symbol("_c", real=True, **signs)
     return is_smooth(f.subs(u, closed), closed, kinks=True)
 

@@ -54,22 +54,23 @@ def search(left: sp.Basic, right: sp.Basic, relation: str, conditions: tuple = (
            n_points: int | None = None) -> Search:
     """Compare both sides at up to n_points points inside the assumptions of the symbols, the conditions and the facts."""
     result = Search()
-    left, right, *facts = (_without_open_indices(e) for e in (left, right, *given))
+    left, right, *others = _without_open_indices((left, right, *given, *conditions))
+    facts, conditions = others[:len(given)], tuple(others[len(given):])
     is_open = sp.Tuple(left, right).has(sp.Integral, sp.Limit, sp.Sum, sp.Product)
     n_points = min(n_points or PLAIN_POINTS, OPEN_POINTS) if is_open else 2 * (n_points or PLAIN_POINTS)
     if is_open and sp.Tuple(left, right).has(sp.Derivative):
         n_points = min(n_points, 4)  # each slope takes several integrals
-    last: tuple = (None, ())
+    last: tuple[dict | None, list, list] = (None, [], [])
     for point in points(left, right, conditions, tuple(facts), relation):
         if result.n_compared >= n_points or result.n_complex + result.n_unknown >= (5 if is_open else 2 * n_points):
             break
-        functions = {f: example for f, example in point.items() if isinstance(f, UndefinedFunction)}
+        functions = functions_of(point)
         if last[0] != functions:
-            last = functions, [_ready(side, functions) for side in (left, right)]
-        found = _compare(*last[1], numbers_of(point), relation, result, point)
+            last = functions, _ready(left, functions), _ready(right, functions)
+        found = _compare(last[1], last[2], numbers_of(point), relation, result, point)
         if found:
-            *values, how = found
-            result.found = Difference(point, *_shown(*values, getattr(left, "shape", ())), how)
+            one, other, how = found
+            result.found = Difference(point, *_shown(one, other, getattr(left, "shape", ())), how)
             return result
     return result
 
@@ -80,7 +81,8 @@ def _ready(side: sp.Basic, functions: dict) -> list[sp.Expr]:
     return [prepared(examples.put_in(entry, functions)) for entry in entries]
 
 
-def _compare(left: list, right: list, numbers: dict, relation: str, result: Search, point: dict) -> tuple | None:
+def _compare(left: list, right: list, numbers: dict, relation: str, result: Search,
+             point: dict) -> tuple[list[Certified], list[Certified], str] | None:
     """(left values, right values, certificate) if a pair violates the relation at the point; counts what happened."""
     outcomes = [[_outcome(entry.xreplace(numbers)) for entry in side] for side in (left, right)]
     failed = [[o for o in side if isinstance(o, NoValue)] for side in outcomes]
@@ -91,10 +93,11 @@ def _compare(left: list, right: list, numbers: dict, relation: str, result: Sear
         sure = [[_outcome(entry.xreplace(numbers), 60, True) for entry in side] for side in (left, right)]
         if any(isinstance(o, NoValue) for side in sure for o in side):
             return None
-        if not any(_violates(a, b, relation) for a, b in zip(*sure)):
+        one, other = ([o for o in side if isinstance(o, Certified)] for side in sure)  # all of them
+        if not any(_violates(a, b, relation) for a, b in zip(one, other)):
             return None
-        ways = sorted(set().union(*(o.how for side in sure for o in side)))
-        return *sure, "; ".join(ways) or "intervals that exclude each other"
+        ways = sorted(set().union(*(o.how for o in (*one, *other))))
+        return one, other, "; ".join(ways) or "intervals that exclude each other"
     kinds = {o.kind for side in failed for o in side}
     result.n_complex += "complex" in kinds
     result.n_unknown += "complex" not in kinds
@@ -132,10 +135,10 @@ def points(left: sp.Basic, right: sp.Basic, conditions: tuple, given: tuple, rel
     unknowns = [s for s in _unknowns(together, set(arity)) if s not in shapes]
     helpers = sorted(set().union(*(shape.free_symbols for shape in shapes.values())) - set(unknowns), key=str)
     wanted = _unknowns(together, set(arity))
-    seen = set()
+    applied, seen = together.atoms(AppliedUndef), set()
     largest = 60 if together.has(sp.factorial, sp.binomial, sp.gamma, sp.Sum, sp.Product) or any(
         not e.exp.is_number for e in together.atoms(sp.Pow)) else 10 ** 9  # 10⁶! has too many digits
-    choices, looked_at = _choices([*unknowns, *helpers], largest), () if arity or given else (left, right, relation)
+    choices, looked_at = _choices([*unknowns, *helpers], largest), None if arity or given else (left, right, relation)
     for k, numbers in enumerate(chain(islice(choices, 3), _suspects(looked_at, [*unknowns, *helpers], shapes), choices)):
         numbers |= {symbol: shape.xreplace(numbers) for symbol, shape in shapes.items()}
         numbers = {s: numbers[s] for s in wanted}
@@ -145,11 +148,13 @@ def points(left: sp.Basic, right: sp.Basic, conditions: tuple, given: tuple, rel
             if (not arity and key in seen) or not all(examples.obeys(s, v) for s, v in values.items()):
                 continue
             seen.add(key)
-            if all(c.xreplace(values) == sp.true for c in conditions):
+            functions = functions_of(point)
+            if examples.keep_to_assumptions(applied, functions, values) and all(
+                    examples.put_in(c, functions).xreplace(values) == sp.true for c in conditions):
                 yield point
 
 
-def _suspects(looked_at: tuple, symbols: list, shapes: dict) -> list[dict]:
+def _suspects(looked_at: tuple[sp.Basic, sp.Basic, str] | None, symbols: list, shapes: dict) -> list[dict]:
     """Where double precision says that two closed formulas differ most; none where it has no word for a function."""
     if not (looked_at and symbols and all(s.is_real for s in symbols)) or sp.Tuple(*looked_at[:2]).has(*OPEN):
         return []
@@ -211,19 +216,23 @@ def _agree(a: sp.Expr, b: sp.Expr, numbers: dict) -> bool:
     return all(o.high - o.low <= 1e-6 * (1 + abs(o.middle)) for o in (one, other))
 
 
-def _without_open_indices(expr: sp.Basic) -> sp.Basic:
-    """Sums of qₖ to a number are written out; where k stays a variable, qₖ becomes a function of it."""
-    if not expr.has(sp.Indexed):
-        return expr
-    expr = closed_form(expr) if expr.has(sp.Sum, sp.Product) else expr
-    names = {q.base: sp.Function(str(q.base), **q.base.label.assumptions0) for q in expr.atoms(sp.Indexed)
+def _without_open_indices(exprs: tuple) -> list[sp.Basic]:
+    """Sums of qₖ to a number are written out; a q whose k stays a variable somewhere is a function everywhere, in q₁ too."""
+    exprs = [closed_form(e) if e.has(sp.Indexed) and e.has(sp.Sum, sp.Product) else e for e in exprs]
+    names = {q.base: sp.Function(str(q.base), **q.base.label.assumptions0) for e in exprs for q in e.atoms(sp.Indexed)
              if not all(index.is_number for index in q.indices) and isinstance(q.base.label, sp.Symbol)}
-    return expr.replace(lambda e: isinstance(e, sp.Indexed) and e.base in names, lambda e: names[e.base](*e.indices))
+    return [e.replace(lambda q: isinstance(q, sp.Indexed) and q.base in names, lambda q: names[q.base](*q.indices))
+            for e in exprs]
 
 
 def numbers_of(point: dict) -> dict:
     """The part of the point that gives numbers, without the functions."""
     return {s: v for s, v in point.items() if not isinstance(s, UndefinedFunction)}
+
+
+def functions_of(point: dict) -> dict:
+    """The part of the point that gives concrete functions."""
+    return {f: example for f, example in point.items() if isinstance(f, UndefinedFunction)}
 
 
 # ---------------------------------------------------------------- what is shown
@@ -245,8 +254,7 @@ def _rounded(o: Certified, digits: int) -> sp.Expr:
 
 def filled_in(expr: sp.Basic, point: dict) -> sp.Basic:
     """The formula with the counterexample put in and nothing computed, as a reader would write it."""
-    functions = {f: example for f, example in point.items() if isinstance(f, UndefinedFunction)}
-    expr, numbers = examples.put_in(expr, functions), numbers_of(point)
+    expr, numbers = examples.put_in(expr, functions_of(point)), numbers_of(point)
     if isinstance(expr, sp.MatrixBase):
         return expr.applyfunc(lambda entry: filled_in(entry, numbers))
     expr = expr.replace(lambda e: isinstance(e, sp.Derivative), lambda d: sp.Subs(d, tuple(d.variables), tuple(d.variables))

@@ -1,12 +1,18 @@
 """Where a line has a value: an equality claims that wherever one side is defined, both are."""
 
 import sympy as sp
-from sympy.core.relational import Relational
+from sympy.core.function import AppliedUndef
 
-from vae_course.derivations.conditions import factors_of, known, need, parts_of, tidy
+from vae_course.derivations.closed_forms import closed_form
+from vae_course.derivations.conditions import NotApplicable, collecting, factors_of, known, need, parts_of, tidy
 from vae_course.derivations.domain import inside, put_inside, put_outside
+from vae_course.derivations.functions import bound_variable
 from vae_course.derivations.gaussians import NormalDensity
+from vae_course.derivations.verdicts import Line
 from vae_course.derivations.written import evaluated
+
+WHOLES = (sp.Integral, sp.Sum, sp.Product, sp.Limit, sp.Derivative, sp.Subs)
+EVERY, LONGEST_SUM = "every", 60
 
 # Functions that have no value at some real numbers, and the condition under which they have one.
 POLES = {
@@ -26,34 +32,77 @@ POLES = {
 }
 
 
-def need_same_domain(before: sp.Basic, after: sp.Basic, where: tuple) -> None:
+def need_same_domain(before: Line, line: Line, where: tuple) -> None:
     """Say (`need`) under which conditions both lines are defined, where they do not have the same ones."""
-    one, other = asked_by(before), asked_by(after)
+    for one in (before, line):
+        lost = {evaluated(part) for part in one.shown.atoms(*WHOLES)} - one.expression.atoms(*WHOLES)
+        for part in sorted(lost, key=str):  # it cancels when the line is evaluated, as in 0·∫1/x dx
+            if isinstance(part, WHOLES) and not exists(part):
+                raise NotApplicable(f"that {part} has a value")
     domain = inside(where)
     with known((*where, *domain.known)):
-        for condition in sorted(one ^ other, key=str):
+        for condition in sorted(asked_by(before.shown) ^ asked_by(line.shown), key=str):
+            if any(s.name.startswith(EVERY) for s in condition.free_symbols):
+                raise NotApplicable(f"{condition}")
+            condition = condition.args[0] if isinstance(condition, sp.Or) else condition
             for part in parts_of(tidy(put_inside(domain, condition))):
-                if isinstance(part, Relational):  # and not true by the signs of the symbols
+                if part != sp.true:  # by the signs of the symbols
                     need(put_outside(domain, part))
+
+
+def exists(whole: sp.Expr) -> bool:
+    """Whether an integral, sum, limit or derivative is shown to have a value; those of unknown functions are taken to."""
+    if whole.has(AppliedUndef, sp.Indexed):
+        return True
+    try:
+        with collecting() as needed:
+            closed = closed_form(whole)
+    except Exception:  # a rule does not apply, or SymPy gives up with an error of its own
+        return False
+    return not needed and not closed.has(*WHOLES, sp.nan, sp.zoo, sp.oo, -sp.oo, sp.AccumBounds)
 
 
 def asked_by(line: sp.Basic) -> set[sp.Basic]:
     """The conditions on free symbols that the line needs to have a value, one for each factor of a denominator."""
     bound = _bound_in(line)
-    found: set[sp.Basic] = set()
-    for part in sp.preorder_traversal(line):
-        for condition in _asked_by_part(part):
-            if not condition.free_symbols & bound and condition.free_symbols:
-                found.add(condition)
+    found = {c for part in sp.preorder_traversal(line) for c in _asked_by_part(part) if not c.free_symbols & bound}
+    for whole in line.atoms(sp.Sum, sp.Product):
+        asked = {c for part in sp.preorder_traversal(whole.function) for c in _asked_by_part(part)}
+        for limit in whole.limits:
+            asked = {other for c in asked for other in _for_all(c, *limit)}
+        found |= {c for c in asked if not c.free_symbols & bound}
     return found
+
+
+def _for_all(condition: sp.Basic, v: sp.Symbol, low: sp.Expr, high: sp.Expr) -> list[sp.Basic]:
+    """What must hold so that every term from low to high meets the condition: nothing, if that is shown."""
+    if v not in condition.free_symbols:
+        return [condition]
+    low, high = evaluated(low), evaluated(high)
+    if (high - low).is_Integer and high - low <= LONGEST_SUM:
+        each = (condition.subs(v, low + j) for j in range(int(high - low) + 1))
+        return [c for c in each if c != sp.true]
+    if tidy(condition.subs(v, bound_variable(low, high, 0, integer=True))) == sp.true:
+        return []
+    f = condition.lhs if isinstance(condition, sp.Ne) else sp.S.Zero
+    if f.is_polynomial(v) and sp.degree(f, v) == 1:
+        root = sp.solve(f, v)[0]
+        if root.is_integer is False or (root - low).is_negative or (root - high).is_positive:
+            return []
+    return [condition.xreplace({v: sp.Symbol(f"{EVERY} {v} from {low} to {high}", integer=True)})]
 
 
 def _asked_by_part(part: sp.Basic) -> list[sp.Basic]:
     if isinstance(part, sp.Pow):
         base, exponent = evaluated(part.base), evaluated(part.exp)
-        if exponent.is_nonnegative or base.is_zero is False or base.is_number:
+        if exponent.is_nonnegative or base.is_zero is False:
             return []
-        return [_not_zero(f) for f in factors_of(base) if f.free_symbols and f.is_zero is not False]
+        if base == 0:
+            return [sp.Ge(exponent, 0)]
+        factors = [_not_zero(f) for f in factors_of(base) if f.free_symbols and f.is_zero is not False]
+        return factors if exponent.is_negative else [sp.Or(f, sp.Ge(exponent, 0), evaluate=False) for f in factors]
+    if isinstance(part, sp.Piecewise) and part.args[-1].cond != True:  # noqa: E712
+        return [part.args[-1].cond if len(part.args) == 1 else sp.Or(*(piece.cond for piece in part.args))]
     if isinstance(part, NormalDensity):
         return [_not_zero(f) for f in factors_of(evaluated(part.args[2])) if f.free_symbols]
     if isinstance(part, sp.MatPow) and part.exp.is_negative:

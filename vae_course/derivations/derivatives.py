@@ -1,8 +1,8 @@
 """Derivatives: of expressions without kinks at the place, and under integrals where exchanging the two is justified.
 
-SymPy differentiates; here is decided whether it may. At a kink of |x|, max, steps and cases there is no derivative: away from
-it the condition is required. An integral is closed first; if that leaves integrals, each is differentiated by Leibniz's rule
-where its integrand and the derivative are dominated, and with unknown functions if the reader grants the exchange.
+SymPy differentiates; here is decided whether it may. At a kink of |x|, max, steps and cases there is no derivative: away
+from it the condition is required. An integral is closed first; if that leaves integrals, each is differentiated by Leibniz's
+rule where its integrand and the derivative are dominated, and with unknown functions if the reader grants the exchange.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from collections.abc import Callable
 import sympy as sp
 from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
+from sympy.matrices.expressions.matexpr import MatrixElement
 
 from vae_course.derivations import kinks
 from vae_course.derivations.conditions import INTERCHANGE, NotApplicable
@@ -28,8 +29,9 @@ from vae_course.derivations.integrals import at_kinks
 from vae_course.derivations.scopes import require, tried, within
 
 ENTIRE = (sp.exp, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.erf, sp.erfc)
-ON_THE_LINE = (*ENTIRE, sp.log, sp.tanh, sp.coth, sp.atan, sp.asin, sp.acos, sp.acot, sp.asinh, sp.acosh, sp.atanh, sp.tan, sp.cot,
-               sp.sec, sp.csc, sp.gamma, sp.loggamma, sp.digamma, sp.polygamma, sp.erfi, sp.LambertW)
+ON_THE_LINE = (*ENTIRE, sp.log, sp.tanh, sp.coth, sp.atan, sp.asin, sp.acos, sp.acot, sp.asinh, sp.acosh, sp.atanh, sp.tan,
+               sp.cot, sp.sec, sp.csc, sp.gamma, sp.loggamma, sp.digamma, sp.polygamma, sp.erfi, sp.LambertW)
+VALUES = (sp.Indexed, AppliedUndef, MatrixElement)
 FIXED = (sp.sign, sp.Heaviside)  # constant between their jumps
 Close = Callable[[sp.Basic], sp.Basic]
 
@@ -38,11 +40,16 @@ def derivative(f: sp.Expr, x: sp.Basic, close: Close) -> sp.Expr:
     """df/dx. Raises NotApplicable where it is not shown that there is one."""
     if isinstance(f, sp.MatrixBase):
         return f.applyfunc(lambda entry: derivative(entry, x, close))
+    if _may_hold_again(f, x):
+        f = close(f)  # a sum to a number is written out
+        if _may_hold_again(f, x):
+            raise NotApplicable(f"{f} holds what may be {x} under another name")
     if not f.has(x):
         return sp.S.Zero
     if x.is_integer:
         raise NotApplicable("a derivative by a whole number")
-    f = f.xreplace({part: close(part) for part in _outermost(f, (sp.Derivative, sp.Subs, sp.Integral)) if not isinstance(part, sp.Integral)})
+    within_it = _outermost(f, (sp.Derivative, sp.Subs, sp.Integral))
+    f = f.xreplace({part: close(part) for part in within_it if not isinstance(part, sp.Integral)})
     inner = [part for part in _outermost(f, (sp.Integral, sp.Sum, sp.Product, sp.Limit)) if part.has(x)]
     held = {part: sp.Function(f"_F{i}", real=_is_real(part) or None)(x) for i, part in enumerate(inner)}
     outside = f.xreplace(held)
@@ -55,6 +62,29 @@ def derivative(f: sp.Expr, x: sp.Basic, close: Close) -> sp.Expr:
     slopes = {sp.Derivative(name, x): of_a_whole(part, x, close) for part, name in held.items()}
     back = {name: part for part, name in held.items()}
     return slope.xreplace(slopes).xreplace(back).xreplace({dummy: e for e, dummy in fixed.items()})
+
+
+def _may_hold_again(f: sp.Expr, x: sp.Basic) -> bool:
+    """Whether an entry or a function's value in f may be x without looking so: qₖ is q₁ at k = 1, f(y) is f(x) at y = x."""
+    if not isinstance(x, VALUES):
+        return False
+    name, places = _name_and_places(x)
+    wholes = f.atoms(*OPEN)
+    bound = {v for whole in wholes for v in getattr(whole, "bound_symbols", whole.args[1:2])}
+    if any(d.has(name) for d in wholes if isinstance(d, sp.Derivative | sp.Subs)):
+        return True
+    for e in f.atoms(type(x)) if isinstance(x, sp.Indexed | MatrixElement) else f.atoms(AppliedUndef):
+        other, elsewhere = _name_and_places(e)
+        gaps = [a - b for a, b in zip(places, elsewhere)]
+        is_apart = any(gap.is_nonzero and not gap.free_symbols & bound for gap in gaps)
+        if other == name and not is_apart and (e != x or x.atoms(sp.Symbol) & bound):
+            return True
+    return isinstance(x, MatrixElement) and f.xreplace({e: sp.S.Zero for e in f.atoms(MatrixElement)}).has(name)
+
+
+def _name_and_places(e: sp.Basic) -> tuple[object, tuple]:
+    """q and (k,) of qₖ, f and (x,) of f(x)."""
+    return (e.func, e.args) if isinstance(e, AppliedUndef) else (e.args[0], e.args[1:])
 
 
 def _outermost(f: sp.Basic, kinds: tuple) -> list[sp.Basic]:
@@ -103,8 +133,9 @@ def _is_smooth_across(f: sp.Expr, slope: sp.Expr, x: sp.Basic, e: sp.Expr) -> bo
 
 def _check(f: sp.Expr, x: sp.Basic) -> None:
     """Raise NotApplicable if f is not known to be differentiable wherever it is defined."""
-    functions = [e for e in f.atoms(sp.Function) if e.has(x) and not isinstance(e, (AppliedUndef, sp.Abs, sp.Max, sp.Min, sp.Piecewise))]
-    powers = [e for e in f.atoms(sp.Pow) if e.has(x) and not (e.exp.is_integer and not e.exp.has(x)) and not isinstance(e, sp.exp)]
+    aside = AppliedUndef, sp.Abs, sp.Max, sp.Min, sp.Piecewise
+    functions = [e for e in f.atoms(sp.Function) if e.has(x) and not isinstance(e, aside)]
+    powers = [e for e in f.atoms(sp.Pow) if e.has(x) and (e.exp.has(x) or not e.exp.is_integer)]
     for e in functions:
         if not isinstance(e, ENTIRE) and not hasattr(e, "formula"):
             known = isinstance(e, ON_THE_LINE) and all(map(_is_on_the_line, e.args))
@@ -113,8 +144,12 @@ def _check(f: sp.Expr, x: sp.Basic) -> None:
     for e in powers:
         if not (_is_on_the_line(e.base) and x.is_extended_real or e.base.is_positive):
             raise NotApplicable(f"{e} may cross a branch cut")
-        if e.exp.has(x) and not e.base.has(x) or not e.exp.has(x) and not (e.exp - 1).is_nonnegative and not _is_linear(e.base, x):
+        bends = not (e.exp - 1).is_nonnegative and not _is_linear(e.base, x)
+        if (not e.base.has(x) if e.exp.has(x) else bends):
             require(sp.Ne(e.base, 0))  # √((x + 1)²) has a kink there
+    for e in f.atoms(sp.Pow):
+        if e.base.has(x) and not e.exp.has(x) and e.exp.free_symbols and not e.exp.is_positive:
+            require(sp.Ne(e.base, 0))  # n·xⁿ⁻¹ has no value at x = 0 where n = 0
     for e in f.atoms(sp.asin, sp.acos):
         require(sp.Ne(1 - e.args[0] ** 2, 0))
 
@@ -134,7 +169,8 @@ def of_a_whole(part: sp.Expr, x: sp.Basic, close: Close) -> sp.Expr:
     """The derivative of an integral, sum or limit."""
     if isinstance(part, sp.Integral) and part.has(AppliedUndef):
         return _under_unknown(part, x, close)
-    if isinstance(part, sp.Sum) and not any(end.has(x) or end.is_finite is False for limit in part.limits for end in limit[1:]):
+    ends = [end for limit in part.limits for end in limit[1:]] if isinstance(part, sp.Sum) else []
+    if isinstance(part, sp.Sum) and not any(end.has(x) or end.is_finite is False for end in ends):
         v, *_ = part.limits[0]
         with within(v, "sum"):
             return sp.Sum(derivative(part.function, x, close), *part.limits)
@@ -168,7 +204,8 @@ def _under_unknown(part: sp.Integral, x: sp.Basic, close: Close) -> sp.Expr:
 
 def _by_leibniz(slope: sp.Expr, f: sp.Expr, limit: tuple, x: sp.Basic) -> sp.Expr:
     v, low, high = limit
-    return sp.Integral(slope, limit) + sum(sign * f.subs(v, end) * end.diff(x) for sign, end in ((1, high), (-1, low)) if end.has(x))
+    moving = [(sign, end) for sign, end in ((1, high), (-1, low)) if end.has(x)]
+    return sp.Integral(slope, limit) + sum(sign * f.subs(v, end) * end.diff(x) for sign, end in moving)
 
 
 def _leibniz(part: sp.Integral, x: sp.Basic, close: Close) -> sp.Expr:

@@ -3,19 +3,20 @@
 A condition becomes a shape: 0 < p < 1 is p = A/(A + B) with free positive A and B, whose signs SymPy can follow.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from typing import Literal
 
 import sympy as sp
 from sympy.core.assumptions import check_assumptions
 from sympy.core.relational import Relational
 from sympy.solvers.inequalities import solve_poly_inequality
 
+from vae_course.derivations.closed_forms import closed_form
+from vae_course.derivations.conditions import collecting
 from vae_course.derivations.linear import infeasible
 
-REALS = [sp.Rational(*q) for q in [(3, 2), (-2, 3), (2, 1), (-5, 4), (1, 3), (-3, 2), (7, 5), (-1, 4), (3, 1), (-2, 1)]]
-POSITIVE = [sp.Rational(*q) for q in [(2, 1), (1, 2), (3, 1), (3, 2), (2, 3), (5, 4), (1, 3), (5, 2), (7, 5), (4, 5)]]
 LONGEST_RANGE = 12  # values of an integer between two ends that are tried one by one
 NUMBERS = [sp.sympify(text) for text in (
     "2 1 0 -1 3 1/2 3/2 -2/3 -2 4 2/3 5/4 1/3 -5/4 5 5/2 7/5 4/5 -3/2 -1/4 6 7 9 -3 -4 sqrt(2) -sqrt(3) pi I 2*I".split())]
@@ -60,7 +61,7 @@ def inside(conditions: tuple) -> Inside:
     """
     single = single_conditions(conditions)
     halves = _halves_of(single)
-    chosen, shapes, back = [], {}, {}
+    chosen, shapes, back = list[Inside](), dict[sp.Symbol, sp.Expr](), dict[sp.Symbol, sp.Expr]()
     while (cell := next(_cells(halves), None)) is not None:
         chosen.append(cell)
         halves = _needed([half for half in halves if not half[0].free_symbols & set(cell.shapes)] + list(cell.known))
@@ -77,22 +78,18 @@ def inside(conditions: tuple) -> Inside:
 def cases(conditions: tuple) -> list[Inside]:
     """Insides that together take exactly the allowed values: an end of a closed range is one, and each of a few integers."""
     single = single_conditions(conditions)
-    halves, splits = _halves_of(single), []
+    halves, splits = _halves_of(single), list[list[tuple]]()
     for symbol in _symbols(halves):
-        ends = _ends(symbol, halves)
-        if ends is None or None in ends or not all(end.at.is_Rational for end in ends):
+        first, last = _ends(symbol, halves) or (None, None)
+        if first is None or last is None or not (first.at.is_Rational and last.at.is_Rational):
             continue
-        low, high = (end.at for end in ends)
+        low, high = first.at, last.at
         if symbol.is_integer and low < high <= low + LONGEST_RANGE:
             values = map(sp.Integer, range(int(low), int(high) + 1))
-            splits.append([_only(symbol, v) for v in values if check_assumptions(v, against=symbol)])
-        elif not symbol.is_integer and low < high and not (ends[0].strict or ends[1].strict):
-            splits.append([(sp.Lt(symbol, high),), _only(symbol, high)])
+            splits.append([(sp.Ge(symbol, v), sp.Le(symbol, v)) for v in values if check_assumptions(v, against=symbol)])
+        elif not symbol.is_integer and low < high and not (first.strict or last.strict):
+            splits.append([(sp.Lt(symbol, high),), (sp.Ge(symbol, high), sp.Le(symbol, high))])
     return [inside((*single, *sum(split, ()))) for split in product(*splits)]
-
-
-def _only(symbol: sp.Symbol, value: sp.Expr) -> tuple:
-    return sp.Ge(symbol, value), sp.Le(symbol, value)
 
 
 def put_inside(where: Inside, expr: sp.Basic) -> sp.Basic:
@@ -107,7 +104,7 @@ def put_inside(where: Inside, expr: sp.Basic) -> sp.Basic:
 
 
 def _derivative_inside(where: Inside, slope: sp.Derivative) -> sp.Expr:
-    """d/dp f(p) with p = A/(A + B) as d/dA f(A/(A + B)) over dA/(A + B)/dA, which is not 0; SymPy would keep p as a variable."""
+    """d/dp f(p) with p = A/(A + B) as d/dA f(A/(A + B)) over dA/(A + B)/dA, which is not 0. SymPy would keep p."""
     inner = slope.expr
     for v in slope.variables:
         shape = where.shapes.get(v, v)
@@ -115,8 +112,18 @@ def _derivative_inside(where: Inside, slope: sp.Derivative) -> sp.Expr:
         a = next((a for a in sorted(shape.free_symbols - others, key=str) if shape.diff(a) != 0), None)
         if a is None:
             return slope
-        inner = sp.Derivative(inner.subs(v, shape), a, evaluate=False) / sp.factor(shape.diff(a))
+        inner = _carried_out(sp.Derivative(inner.subs(v, shape), a, evaluate=False)) / sp.factor(shape.diff(a))
     return inner
+
+
+def _carried_out(slope: sp.Derivative) -> sp.Expr:
+    """The derivative in closed form, where that needs no condition."""
+    try:
+        with collecting() as needed:
+            closed = closed_form(slope)
+    except Exception:  # a rule does not apply, or SymPy gives up with an error of its own
+        return slope
+    return slope if needed else closed
 
 
 def put_outside(where: Inside, expr: sp.Basic) -> sp.Basic:
@@ -206,9 +213,8 @@ def _ends(symbol: sp.Symbol, halves: list) -> tuple[End | None, End | None] | No
             return None
         end = End(sp.expand((slope * symbol - e) / slope), strict)
         (lows if slope.is_positive else highs).append(end)
-    if symbol.is_integer:
-        lows, highs = [_whole(end, symbol, 1) for end in lows], [_whole(end, symbol, -1) for end in highs]
-    low, high = _strictest(lows, 1), _strictest(highs, -1)
+    low = _strictest([_whole(end, symbol, 1) for end in lows] if symbol.is_integer else lows, 1)
+    high = _strictest([_whole(end, symbol, -1) for end in highs] if symbol.is_integer else highs, -1)
     return None if low is False or high is False else (low, high)
 
 
@@ -226,13 +232,14 @@ def _whole(end: End, symbol: sp.Symbol, up: int) -> End | None:
     return End(at, False)
 
 
-def _strictest(ends: list[End | None], up: int) -> End | None | bool:
+def _strictest(ends: Sequence[End | None], up: int) -> End | Literal[False] | None:
     """The highest lower end (up = 1) or the lowest upper end (up = −1); False if it is not known which that is."""
     if not ends:
         return None
-    for one in ends:
-        if None not in ends and all((gap := up * (one.at - other.at)).is_positive
-                                    or gap.is_nonnegative and (one.strict or not other.strict) for other in ends):
+    known = [end for end in ends if end is not None]
+    for one in known if len(known) == len(ends) else ():
+        if all((gap := up * (one.at - other.at)).is_positive or gap.is_nonnegative and (one.strict or not other.strict)
+               for other in known):
             return one
     return False
 
@@ -246,16 +253,17 @@ def _cells(halves: list) -> Iterator[Inside]:
         if low and high and low.at == high.at and not low.strict and not high.strict:
             yield Inside({symbol: low.at})
     for symbol, (low, high) in ranges.items():
-        if (low is None) != (high is None):
-            yield _one_sided(symbol, low, high)
+        if low and high is None:
+            yield _one_sided(symbol, low, 1)
+        elif high and low is None:
+            yield _one_sided(symbol, high, -1)
     for e, strict in halves:
         cell = _simplex(e, strict, ranges, halves)
         if cell is not None:
             yield cell
 
 
-def _one_sided(symbol: sp.Symbol, low: End | None, high: End | None) -> Inside:
-    end, up = (low, 1) if high is None else (high, -1)
+def _one_sided(symbol: sp.Symbol, end: End, up: int) -> Inside:
     step = 2 if symbol.is_even or symbol.is_odd else 1
     free = sp.Dummy(f"A_{symbol.name}", integer=symbol.is_integer or None, nonnegative=True, positive=end.strict or None,
                     rational=symbol.is_rational)

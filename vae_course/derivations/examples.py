@@ -1,6 +1,6 @@
 """Concrete functions and numbers in place of unknown ones, such that every assumption and every fact holds."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import sympy as sp
 from sympy.core.function import AppliedUndef, UndefinedFunction
@@ -31,9 +31,20 @@ def put_in(expr: sp.Basic, functions: dict) -> sp.Basic:
 
 
 def unknown_functions(exprs: Iterable[sp.Basic]) -> dict[UndefinedFunction, int]:
-    """The functions that stand with a variable somewhere → how many arguments they have."""
+    """The functions that stand with more than plain numbers somewhere → how many arguments they have.
+
+    At whole numbers and fractions values may be chosen one by one; f(log 2 + log 3) is f(log 6).
+    """
     applied = sorted(set().union(*(e.atoms(AppliedUndef) for e in exprs)), key=str)
-    return {atom.func: len(atom.args) for atom in applied if not all(arg.is_number for arg in atom.args)}
+    return {atom.func: len(atom.args) for atom in applied if not all(arg.is_Rational for arg in atom.args)}
+
+
+def keep_to_assumptions(values: Iterable[AppliedUndef], functions: dict, numbers: dict) -> bool:
+    """Whether concrete functions have the assumptions of the unknown ones at numbers that are not real, too."""
+    if not functions or all(v.is_real for v in numbers.values()):
+        return True
+    found = ((value, put_in(value, functions).xreplace(numbers)) for value in values)
+    return all(number.free_symbols or obeys(value, number) for value, number in found)
 
 
 def concrete_functions(arity: dict[UndefinedFunction, int], facts: tuple, k: int) -> dict[UndefinedFunction, sp.Lambda]:
@@ -102,7 +113,7 @@ def _density(f: UndefinedFunction, xs: tuple, sums: list, sigma: sp.Expr, shift:
 
 # ---------------------------------------------------------------- numbers that satisfy the facts
 
-def through_points(facts: list[sp.Equality], functions: dict, numbers: dict) -> dict:
+def through_points(facts: Sequence[sp.Equality], functions: dict, numbers: dict) -> dict:
     """The concrete functions bent so that facts such as f(2) = 3 hold."""
     for f, example in functions.items():
         x, targets = example.variables[0], {}

@@ -15,6 +15,7 @@ from vae_course.derivations.verdicts import Line, StepRefuted, StepUndecided, Ve
 
 SIGNS = {"==": ("=", "≠"), "<=": ("≤", ">"), ">=": ("≥", "<")}
 QUICK = 0.5  # CPU seconds for each line that a hint is looked for with
+_judged: dict[tuple, Verdict] = {}  # an answer that is checked again is not judged again
 
 
 class Refused(Exception):
@@ -26,6 +27,7 @@ class Refused(Exception):
 def judge_chain(task: Task, answer: Derivation | object, least: int) -> int:
     """The number of steps of a derivation from the start to the goal that change something. Raises Refused."""
     first, *rest = lines = _lines_of(answer)
+    assert isinstance(answer, Derivation)  # `_lines_of` refuses others, and later lines without a relation
     _refuse_names(task, *(line.shown for line in lines), *answer.given, *answer.where)
     _refuse_facts(task, answer)
     d = task.derivation()
@@ -34,6 +36,7 @@ def judge_chain(task: Task, answer: Derivation | object, least: int) -> int:
         raise Refused("Your derivation starts at the goal: go the other way, from the start to the goal." if turned else
                       f"Your derivation starts at {_short(first.shown)}, and should start at {_short(d.lines[0].shown)}.")
     for k, line in enumerate(rest, 1):
+        assert line.relation is not None
         if line.relation not in ("==", task.relation):
             raise Refused(f"Step {k} is a bound ({SIGNS[line.relation][0]}), and the goal is "
                           + ("an equality." if task.relation == "==" else "a bound the other way round."))
@@ -146,8 +149,9 @@ def _read(task: Task, d: Derivation, line: object, which: str) -> sp.Basic:
 
 def follow(task: Task, d: Derivation, shown: sp.Basic, relation: str, which: str, because: str = "") -> None:
     """Add the line to the derivation, or raise Refused with the reason."""
+    key = (d.lines[-1].shown, shown, relation, d.given)
     try:
-        verdict = d.judge(shown, because or which, relation)
+        verdict = _judged[key] = _judged[key] if key in _judged else d.judge(shown, because or which, relation)
     except (TypeError, ValueError) as error:
         raise Refused(f"{which}: {error}") from None
     if verdict.outcome == "conditional" and not set(verdict.line.assumed) <= set(task.may_assume):

@@ -13,9 +13,11 @@ OPEN = (sp.Integral, sp.Sum, sp.Product, sp.Limit, sp.Derivative, sp.Subs)
 
 def bound_variable(low: sp.Expr, high: sp.Expr, level: int, integer: bool = False) -> sp.Symbol:
     """The canonical name of an integration or summation variable, with the assumptions that its range gives."""
-    from_zero, positive = low.is_nonnegative and is_ordered(low, high), low.is_positive and is_ordered(low, high)
+    between = is_ordered(low, high) or not integer and high.is_nonnegative  # an integral may run backwards
+    from_zero, positive = low.is_nonnegative and between, low.is_positive and between
+    negative = not integer and high.is_nonpositive and is_ordered(low, high)
     return sp.Symbol(f"_u{level}", real=True, integer=integer or None, positive=(positive if integer else from_zero) or None,
-                     nonnegative=from_zero or None, negative=(not integer and high.is_nonpositive and is_ordered(low, high)) or None)
+                     nonnegative=from_zero or None, negative=negative or None)
 
 
 def free_level(expr: sp.Basic) -> int:

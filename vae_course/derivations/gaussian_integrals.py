@@ -43,7 +43,7 @@ def _gaussian_waves(g: sp.Expr, u: sp.Symbol) -> sp.Expr | None:
 
 
 def part_of_a_gaussian(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr | None:
-    """∫ uᵏ exp(−a u² + b u + c) du between any ends, with u = m + s·t and ∫tʲe^{−t²/2} = −tʲ⁻¹e^{−t²/2} + (j−1)∫tʲ⁻²e^{−t²/2}."""
+    """∫ uᵏ exp(−a u² + b u + c) du between any ends, with u = m + s·t and ∫tʲ φ = −tʲ⁻¹ φ + (j−1)∫tʲ⁻² φ for the bell φ."""
     power, exponent, other = power_and_exponent(g, u)
     shape = quadratic(exponent, u)
     if shape is None or other.has(u):

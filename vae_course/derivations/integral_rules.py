@@ -20,9 +20,9 @@ def power(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr | No
         return None
     if p.is_integer and p.is_nonnegative and low.is_infinite is not True and high.is_infinite is not True:
         return (high ** (p + 1) - low ** (p + 1)) / (p + 1)
-    if not (low.is_nonnegative and is_ordered(low, high) and p.is_real):
+    if not (low.is_nonnegative and (is_ordered(low, high) or high.is_positive) and p.is_real):
         return None
-    if low == 0 and not (p + 1).is_positive or high == sp.oo and not (p + 1).is_negative or not (low == 0 or low.is_positive):
+    if not (low == 0 and (p + 1).is_positive or low.is_positive) or high == sp.oo and not (p + 1).is_negative:
         return None
     if p == -1:
         return sp.log(high) - sp.log(low)
@@ -57,7 +57,8 @@ def gamma(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr | No
     if (low, high) != (0, sp.oo):
         return None
     _, exponent, _ = power_and_exponent(g, u)
-    p = sp.simplify(sp.powsimp(sp.powdenest(g / sp.exp(exponent))).as_base_exp()[1]) if g / sp.exp(exponent) != 1 else sp.S.Zero
+    rest = g / sp.exp(exponent)
+    p = sp.S.Zero if rest == 1 else sp.simplify(sp.powsimp(sp.powdenest(rest)).as_base_exp()[1])
     start, rest = exponent.as_independent(u, as_Add=True)
     c, tail = (-rest).as_independent(u, as_Add=False)
     base, q = tail.as_base_exp()
@@ -87,7 +88,7 @@ def beta(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr | Non
 
 
 def double_exponential(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr | None:
-    """∫ exp(p u − c exp(q u)) du by w = exp(q u), for c > 0: over ℝ, or between any ends where p = q. Gumbel's density is one."""
+    """∫ exp(p u − c exp(q u)) du by w = exp(q u), for c > 0: over ℝ, or to any end where p = q. Gumbel's density is one."""
     k, exponent, other = power_and_exponent(sp.powsimp(g, combine="exp"), u)
     rates, p, c, start = set(), sp.S.Zero, sp.S.Zero, sp.S.Zero
     for term in sp.Add.make_args(exponent):
@@ -153,10 +154,10 @@ def antiderivative(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.
     for part in proposed.atoms(sp.Pow):
         if part.exp.is_negative and not part.has(u) and not part.base.is_positive:
             need(sp.Ne(part.base, 0))
-    ends = limit(proposed, u, low, "+"), limit(proposed, u, high, "-")
-    if None in ends or not all(end.is_finite is not False for end in ends):
+    at_low, at_high = limit(proposed, u, low, "+"), limit(proposed, u, high, "-")
+    if at_low is None or at_high is None or at_low.is_finite is False or at_high.is_finite is False:
         return None
-    return ends[1] - ends[0]
+    return at_high - at_low
 
 
 def _generic(proposed: sp.Expr) -> sp.Expr | None:

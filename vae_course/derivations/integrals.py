@@ -13,7 +13,7 @@ from vae_course.derivations import integral_rules, kinks
 from vae_course.derivations.conditions import NotApplicable, collecting
 from vae_course.derivations.convergence import converges
 from vae_course.derivations.functions import KINKS, OPEN, bound_variable, free_level, is_ordered, terms_of
-from vae_course.derivations.gaussian_integrals import WHOLE_LINE, gaussian, part_of_a_gaussian
+from vae_course.derivations.gaussian_integrals import gaussian, part_of_a_gaussian
 from vae_course.derivations.scopes import require
 
 Rule = Callable[[sp.Expr, sp.Symbol, sp.Expr, sp.Expr], sp.Expr | None]
@@ -36,7 +36,7 @@ def integral(f: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr:
 
 
 def _groups(f: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> list[sp.Expr]:
-    """Terms that may be integrated one by one: all exist, except that one may not. Others stay together: ∞ − ∞ is no number."""
+    """Terms to integrate one by one: all exist, except that one may not. Others stay together: ∞ − ∞ is no number."""
     collected: dict[sp.Expr, sp.Expr] = {}
     for term in terms_of(f):
         constant, g = term.as_independent(u, as_Add=False)
@@ -44,7 +44,8 @@ def _groups(f: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> list[sp.Ex
     terms = [constant * g for g, constant in collected.items()]
     if len(terms) == 1:
         return terms
-    apart, together = [], []
+    apart: list[sp.Expr] = []
+    together: list[sp.Expr] = []
     for term in terms:
         (apart if converges(term, u, low, high) else together).append(term)
     return apart + together if len(together) <= 1 else [*apart, sp.Add(*together)]
@@ -110,6 +111,7 @@ def at_kinks(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr |
 
 
 FOR_UNKNOWN: tuple[Rule, ...] = (at_kinks, gaussian)
-RULES: tuple[Rule, ...] = (at_kinks, integral_rules.constant, integral_rules.power, gaussian, part_of_a_gaussian, integral_rules.exponential,
-                           integral_rules.gamma, integral_rules.beta, integral_rules.double_exponential,
-                           integral_rules.rational_in_exponential, integral_rules.antiderivative)
+RULES: tuple[Rule, ...] = (
+    at_kinks, integral_rules.constant, integral_rules.power, gaussian, part_of_a_gaussian, integral_rules.exponential,
+    integral_rules.gamma, integral_rules.beta, integral_rules.double_exponential, integral_rules.rational_in_exponential,
+    integral_rules.antiderivative)

@@ -128,6 +128,7 @@ def _as_row(values, w: np.ndarray) -> np.ndarray:
 
 
 def integrand(f: sp.Expr, u: sp.Symbol, end: sp.Expr, direction: int) -> Integrand:
+    """The integrand on one piece: x = end ± eʷ put in, term by term."""
     y = sp.Dummy("y", positive=True)
     moved = f.xreplace({u: end + direction * y}).replace(lambda e: _polynomial_inside(e, y), lambda e: e.func(
         sp.expand(e.args[0]), *e.args[1:]))  # 1 − (1 − y)² is 2y − y²: no digits are lost near the end

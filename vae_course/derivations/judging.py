@@ -14,7 +14,7 @@ from vae_course.derivations.closed_forms import divergence
 from vae_course.derivations.conditions import TOGETHER, Condition, NotApplicable, collecting, in_words, known
 from vae_course.derivations.consistency import satisfiable
 from vae_course.derivations.counterexamples import Difference, Search, search
-from vae_course.derivations.definedness import need_same_domain
+from vae_course.derivations.definedness import WHOLES, need_same_domain
 from vae_course.derivations.facts import define
 from vae_course.derivations.gaussians import written_out
 from vae_course.derivations.inequalities import prove_bound
@@ -94,7 +94,7 @@ class Task:
         say, line, before = partial(Verdict, before=self.before), self.line, self.before.expression
         if trial.proof and met.found:
             return say("undecided", line, message=_conflict(line, met.found), hint="Write the step in smaller parts.")
-        if trial.proof and (met.n_compared or not met.n_unknown or before.has(AppliedUndef, sp.Integral)):
+        if trial.proof and (met.n_compared or not met.n_unknown or before.has(AppliedUndef, *WHOLES)):
             assumed = trial.assumed
             if (self.where or self.given) and not met.n_compared and not satisfiable(self.where, self.given):
                 assumed += (TOGETHER,)
@@ -131,7 +131,7 @@ def _try_to_prove(before: Line, line: Line, where: tuple, given: tuple) -> Trial
             if (words := divergence(expr)) is not None and sp.oo not in (left, right) and -sp.oo not in (left, right):
                 return Trial(why_not=f"{words}: it has no value.", diverges=words)
         with known(where), collecting() as needed:
-            need_same_domain(before.shown, line.shown, where)
+            need_same_domain(before, line, where)
             if line.relation == "==":
                 trial.proof = prove_equal(left, right, where, tuple(facts))
             else:
@@ -144,7 +144,7 @@ def _try_to_prove(before: Line, line: Line, where: tuple, given: tuple) -> Trial
         wanted = "zero" if line.relation == "==" else "something never negative"
         trial.why_not = f"No rewriting turned the difference into {wanted}."
     except NotApplicable as error:
-        trial.why_not = f"The step would need what cannot be: {error}."
+        trial.why_not = f"The step would need what is not shown: {error}."
     except Exception as error:  # SymPy gave up with an error of its own
         trial.why_not = f"SymPy ended with {type(error).__name__}: {error}."
     return trial

@@ -16,19 +16,20 @@ class Unordered(Exception):
 
 def pieces(g: sp.Expr, u: sp.Symbol, low: sp.Expr, high: sp.Expr) -> list[Piece] | None:
     """(g, variable, from, to) for parts of the range without kinks inside; None if they are not found."""
-    roots = {e: roots_of(e, u) for e in changing(g, u)}
-    if not is_ordered(low, high) or any(found is None for found in roots.values()):
+    shapes = {e: roots_of(e, u) for e in changing(g, u)}
+    roots = {e: shape for e, shape in shapes.items() if shape is not None}
+    if not is_ordered(low, high) or len(roots) < len(shapes):
         return None
     try:
-        places = _in_order({root for found in roots.values() for root, _ in found[1]}, low, high)
+        places = _in_order({root for _, places in roots.values() for root, _ in places}, low, high)
     except Unordered:
         return None
     ends = [low, *places, high]
     found = []
     for left, right in zip(ends, ends[1:]):
         v = bound_variable(left, right, free_level(g))
-        signs = {e: _sign(roots[e], left, right) for e in roots}
-        if None in signs.values():
+        signs = {e: sign for e, shape in roots.items() if (sign := _sign(shape, left, right)) is not None}
+        if len(signs) < len(roots):
             return None
         found.append((_without_kinks(g, u, signs).subs(u, v), v, left, right))
     return found
@@ -51,7 +52,7 @@ def changing(g: sp.Expr, u: sp.Symbol) -> set[sp.Expr]:
 
 
 def roots_of(e: sp.Expr, u: sp.Symbol) -> tuple[int, list[tuple[sp.Expr, int]]] | None:
-    """(sign, [(root, multiplicity), …]) with e = sign·(something positive)·∏(u − root)ᵐ; None if e is not known to be that."""
+    """(sign, [(root, m), …]) with e = sign·(something positive)·∏(u − root)ᵐ; None if e is not known to be that."""
     if not e.is_extended_real or not e.is_polynomial(u):
         return None
     sign, roots = 1, []
@@ -111,10 +112,13 @@ def _without_kinks(g: sp.Expr, u: sp.Symbol, signs: dict[sp.Expr, int]) -> sp.Ex
             return sp.S(isinstance(r, sp.Ne))
         return sp.S((signs[r.lhs - r.rhs] > 0) == isinstance(r, sp.Gt | sp.Ge))
 
+    def of_cases(condition: sp.Basic) -> sp.Basic:
+        return condition.replace(lambda r: isinstance(r, Relational), relation)
+
     rules = {sp.Abs: lambda e: signs[e.args[0]] * e.args[0], sp.sign: lambda e: sp.Integer(signs[e.args[0]]),
              sp.Heaviside: lambda e: sp.Integer(signs[e.args[0]] > 0), sp.Max: lambda e: largest(e.args, 1),
              sp.Min: lambda e: largest(e.args, -1),
-             sp.Piecewise: lambda e: sp.Piecewise(*((b, c.replace(lambda r: isinstance(r, Relational), relation)) for b, c in e.args))}
+             sp.Piecewise: lambda e: sp.Piecewise(*((branch, of_cases(condition)) for branch, condition in e.args))}
     innermost = sorted((e for e in g.atoms(*KINKS) if e.has(u) and not any(a.has(*KINKS) for a in e.args)), key=str)
     while innermost:
         g = g.xreplace({e: rules[e.func](e) for e in innermost})

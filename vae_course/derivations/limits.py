@@ -1,7 +1,7 @@
 """Limits for all values of the other symbols: SymPy's own takes symbols to be in general position, so it gets numbers only.
 
-A limit is brought to s → 0 from above. There it is found by continuity, term by term, by the first terms of the Taylor series
-of a quotient, or, for large t = 1/s, by the leading terms of sums of tᵏ·exp(c·t).
+A limit is brought to s → 0 from above. There it is found by continuity, term by term, by the first terms of the Taylor
+series of a quotient, or, for large t = 1/s, by the leading terms of sums of tᵏ·exp(c·t).
 """
 
 import sympy as sp
@@ -61,7 +61,9 @@ def _times(constant: sp.Expr, value: sp.Expr | None) -> sp.Expr | None:
 
 def is_continuous_at(f: sp.Expr, x: sp.Symbol, at: sp.Expr) -> bool:
     """Whether f is known to be continuous at the place for all values of the other symbols."""
-    if not all(isinstance(e, SMOOTH) for e in f.atoms(sp.Function) if e.has(x)) or not all(s.is_real for s in f.free_symbols):
+    if not all(isinstance(e, SMOOTH) for e in f.atoms(sp.Function) if e.has(x)):
+        return False
+    if not all(s.is_real for s in f.free_symbols):
         return False
     powers = [e for e in f.atoms(sp.Pow) if e.has(x)]
     nonzero = [e.base for e in powers if not e.exp.has(x) and e.exp.is_integer and not e.exp.is_nonnegative]
@@ -75,8 +77,8 @@ def _by_parts(f: sp.Expr, s: sp.Symbol) -> sp.Expr | None:
     """A sum or product whose parts have finite limits each."""
     if not isinstance(f, sp.Add | sp.Mul):
         return None
-    values = [_at_zero(arg, s) for arg in f.args]
-    if any(v is None for v in values):
+    values = [v for arg in f.args if (v := _at_zero(arg, s)) is not None]
+    if len(values) < len(f.args):
         return None
     infinite = [v for v in values if v.is_infinite]
     if isinstance(f, sp.Mul) and infinite:
@@ -179,18 +181,18 @@ def _far(f: sp.Expr, t: sp.Symbol) -> sp.Expr | None:
 
 def _by_leading_terms(f: sp.Expr, t: sp.Symbol) -> sp.Expr | None:
     top, bottom = sp.fraction(sp.together(f))
-    parts = _monomials(top, t), _monomials(bottom, t)
-    if None in parts:
+    above, below = _monomials(top, t), _monomials(bottom, t)
+    if above is None or below is None:
         return None
-    rate, power, first = _leading(parts[1])
+    rate, power, first = _leading(below)
     require(sp.Ne(first, 0))
     value = sp.S.Zero
-    for (r, k), c in parts[0].items():
+    for (r, k), c in above.items():
         order = _order(r - rate, k - power)
         if order is None or order > 0 and not (c / first).is_nonzero:
             return None
         if order > 0:
-            return sp.sign(c / first) * sp.oo if len(parts[0]) == 1 and (c / first).is_extended_real else None
+            return sp.sign(c / first) * sp.oo if len(above) == 1 and (c / first).is_extended_real else None
         value += c / first if order == 0 else 0
     return value
 

@@ -23,7 +23,13 @@ def to_line(name: str, line, known: Mapping[str, object]) -> tuple[sp.Basic, sp.
     Raises:
         TypeError, ValueError: with the argument's name, if it is no line.
     """
-    shown = text.parse(line, known) if isinstance(line, str) else line
+    try:
+        return _to_line(name, text.parse(line, known) if isinstance(line, str) else line, line)
+    except NotImplementedError as error:
+        raise ValueError(f"{name} is a line that SymPy cannot build ({error}), got {line}") from None
+
+
+def _to_line(name: str, shown, line) -> tuple[sp.Basic, sp.Basic]:
     if isinstance(shown, bool) or shown is None:
         raise TypeError(f"{name} must be a SymPy expression or a text, got {line!r}")
     shown = sp.sympify(shown)

@@ -28,9 +28,9 @@ def _merged(func, integrands: list[sp.Expr], limit: list) -> sp.Expr:
     sure = [f for f in integrands if len(integrands) == 1 or _exists(func, f, *limit)]
     others = [f for f in integrands if f not in sure]
     if len(others) > 1:
-        left = sp.Add(*terms_of(sp.Add(*others)))
-        return (func(left, tuple(limit)) if len(others) == 2 and left == 0 else sp.Add(*(func(f, tuple(limit)) for f in others))) \
-            + (_merged(func, sure, limit) if sure else 0)
+        cancel = len(others) == 2 and sp.Add(*terms_of(sp.Add(*others))) == 0
+        apart = sp.S.Zero if cancel else sp.Add(*(func(f, tuple(limit)) for f in others))
+        return apart + (_merged(func, sure, limit) if sure else 0)
     f = sp.Add(*terms_of(sp.Add(*sure, *others)))
     return sp.S.Zero if f == 0 else func(f, tuple(limit))
 

@@ -189,7 +189,8 @@ def _integral(expr: sp.Integral, walk: Walk):
         if inner.has(*OPEN):
             raise NoValue("unknown", "an integral inside an integral without a closed form")
         return _integral(sp.Integral(inner, *(expr.limits if f.has(*OPEN) else outer)), walk)
-    value, radius = integral(f, *limit, walk.careful)
+    v, low, high = limit
+    value, radius = integral(f, v, low, high, walk.careful)
     walk.how.add(QUADRATURES)
     return iv.mpf([value - radius, value + radius])
 

@@ -13,6 +13,7 @@ from sympy.core.function import AppliedUndef
 
 from vae_course.derivations.closed_forms import closed_form, same_range_together, terms_of
 from vae_course.derivations.conditions import collecting, is_known, known, need
+from vae_course.derivations.definedness import WHOLES, exists
 from vae_course.derivations.domain import Inside, cases, put_inside, put_outside
 from vae_course.derivations.facts import define, with_facts
 from vae_course.derivations.verdicts import Proof
@@ -21,8 +22,9 @@ Rewritings = dict[str, Callable[[sp.Expr], sp.Expr]]
 
 
 def simplify(expr: sp.Expr) -> sp.Expr:
-    """SymPy's simplify, which leaves integrals alone: closed_form has seen to them."""
-    return sp.simplify(expr, doit=False)
+    """SymPy's simplify, which leaves integrals and sums alone: closed_form has seen to them and to their ends."""
+    names = {whole: sp.Dummy(real=whole.is_real, positive=whole.is_positive) for whole in expr.atoms(sp.Sum, sp.Product)}
+    return sp.simplify(expr.xreplace(names), doit=False).xreplace({name: whole for whole, name in names.items()})
 
 
 class Unproved(Exception):
@@ -85,6 +87,9 @@ def _holds_at_the_special_value(condition, left: sp.Expr, right: sp.Expr, facts:
     at = {condition.lhs: condition.rhs}
     one, other, *rest = (e.subs(at) for e in (left, right, *facts))
     if any(e.has(sp.nan, sp.zoo, sp.oo, -sp.oo) and not e.has(sp.Integral, sp.Sum, sp.Limit) for e in (one, other)):
+        return False
+    vanished = (whole.subs(at) for e in (left, right) for whole in e.atoms(*WHOLES) if not e.subs(at).has(whole.subs(at)))
+    if not all(exists(whole) for whole in vanished):
         return False
     try:
         with collecting() as more:

@@ -137,9 +137,9 @@ def _check_ends(g: Integrand, grid: np.ndarray, heights: np.ndarray, top: float)
 def _adaptive(g: Integrand, first: float, last: float, peaks: list[float], ratio: float, step: float,
               rules: tuple[int, int]) -> tuple[float, float, tuple[np.ndarray, np.ndarray]]:
     """(∫g, ∫|g|, panels) by halving every panel on which two Gauss–Legendre rules differ."""
-    edges = [np.linspace(first, last, max(2, int((last - first) / step) + 2))]
-    edges += [w + s * STEP * ratio ** -np.arange(18.0) for w in peaks for s in (-1, 1)]
-    edges = np.unique(np.clip(np.concatenate(edges), first, last))
+    marks = [np.linspace(first, last, max(2, int((last - first) / step) + 2))]
+    marks += [w + s * STEP * ratio ** -np.arange(18.0) for w in peaks for s in (-1, 1)]
+    edges = np.unique(np.clip(np.concatenate(marks), first, last))
     low, high = edges[:-1], edges[1:]
     total = size = 0.0
     kept: list[tuple[np.ndarray, np.ndarray]] = []

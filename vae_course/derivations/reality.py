@@ -56,12 +56,13 @@ def in_range(part: sp.Expr) -> sp.Expr:
     """The function under an integral or sum, its variables put between their limits (what happens at the ends of an integral
     does not count).
     """
-    f, put = part.function, {}
+    f = part.function
+    put: dict[sp.Symbol, sp.Expr] = {}
     for v, low, high in reversed(part.limits):  # inner limits may hold outer variables
         low, high = low.subs(put), high.subs(put)
         u = sp.Dummy(v.name, real=True, integer=isinstance(part, sp.Sum | sp.Product) or None)
-        ends = (u >= low, u <= high) if u.is_integer else (u > low, u < high)
-        ends = [end for end in ends if not end.has(sp.oo, -sp.oo)]
+        both = (u >= low, u <= high) if u.is_integer else (u > low, u < high)
+        ends = [end for end in both if not end.has(sp.oo, -sp.oo)]
         put[v] = inside(tuple(ends)).shapes.get(u, u) if is_ordered(low, high) else u
         if put[v] == u and u.is_integer and ends and is_ordered(low, high):  # a lower end alone, if both have no shape
             put[v] = inside(tuple(ends[:1])).shapes.get(u, u)

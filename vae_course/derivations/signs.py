@@ -21,7 +21,7 @@ from vae_course.derivations.tangents import tangent_bounds
 DEEPEST = 7  # how many symbols are minimised over, one after the other
 OPEN = (sp.Integral, sp.Sum, sp.Product, sp.Limit, sp.Derivative, sp.Subs)
 VALUES = (AppliedUndef, sp.Indexed)
-Rule = Callable[[sp.Expr, int], str | None]
+Rule = Callable[..., str | None]  # of the expression and of `depth`, by name
 
 
 def never_negative(d: sp.Expr, depth: int) -> str | None:
@@ -111,7 +111,8 @@ def _by_square(d: sp.Expr, depth: int) -> str | None:
 def _by_roots(d: sp.Expr, depth: int) -> str | None:
     """A polynomial in roots of positive symbols, such as a + b − 2√(ab), or in exponentials."""
     d = sp.expand(d.rewrite(sp.exp), power_exp=True)
-    new, powers = {}, {}
+    new: dict[sp.Expr, int] = {}
+    powers: dict[sp.Expr, tuple[sp.Expr, sp.Rational]] = {}
     for power in d.atoms(sp.Pow, sp.exp):
         symbol, exponent = (power.base, power.exp) if power.is_Pow and not power.base.is_number else (sp.S.Exp1, power.exp)
         number, symbol = exponent.as_coeff_Mul() if symbol == sp.E else (exponent, symbol)

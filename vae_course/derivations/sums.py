@@ -1,7 +1,7 @@
 """Closed forms of sums and products: one rule for each kind of term, in the table RULES.
 
-A rule gets (g, k, low, high), where g is one term without constant factors, and returns Σ g or None. A finite sum with symbolic
-ends is taken to be empty at high = low − 1 and has no meaning below; rules need high ≥ low − 1.
+A rule gets (g, k, low, high), where g is one term without constant factors, and returns Σ g or None. A finite sum with
+symbolic ends is taken to be empty at high = low − 1 and has no meaning below; rules need high ≥ low − 1.
 """
 
 from collections.abc import Callable
@@ -66,7 +66,8 @@ def _groups(f: sp.Expr, k: sp.Symbol, low: sp.Expr, high: sp.Expr) -> list[sp.Ex
     terms = terms_of(f)
     if high != sp.oo and low != -sp.oo or len(terms) == 1:
         return list(terms)
-    apart, together = [], []
+    apart: list[sp.Expr] = []
+    together: list[sp.Expr] = []
     for term in terms:
         (apart if series_converges(term, k, low) else together).append(term)
     return apart + together if len(together) <= 1 else [*apart, sp.Add(*together)]
@@ -80,7 +81,8 @@ def series_converges(g: sp.Expr, k: sp.Symbol, low: sp.Expr) -> bool | None:
         return None
     if (found := power_and_rate(g, k)) is not None and found[1] != 0:
         rate = found[1]
-        return True if rate.is_negative or sp.together(1 - sp.exp(rate)).is_positive else False if rate.is_nonnegative else None
+        falls = rate.is_negative or sp.together(1 - sp.exp(rate)).is_positive
+        return True if falls else False if rate.is_nonnegative else None
     _, exponent, other = power_and_exponent(g, k)
     if exponent.is_polynomial(k) and exponent.has(k) and sp.LC(exponent, k).is_negative and other.is_polynomial(k):
         return True

@@ -104,7 +104,8 @@ def _means(part: Weighted) -> sp.Expr | None:
 
     Which means those are is a linear programme in rational numbers.
     """
-    logs, numbers = {}, sp.S.Zero
+    logs: dict[sp.Expr, sp.Rational] = {}
+    numbers = sp.S.Zero
     for a, c in part.logs.items():
         mass = sum(a.as_coefficients_dict().values())  # forms a/3 + 2b/3 are compared, whose numbers sum to one
         if not mass > 0:

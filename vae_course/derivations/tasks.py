@@ -12,7 +12,7 @@ from vae_course.derivations.derivation import Derivation
 from vae_course.derivations.gaussians import written_out
 
 SIGNS = {"==": "=", "<=": r"\le", ">=": r"\ge"}
-SECONDS = 2.0  # CPU seconds for each line of an answer
+SECONDS = 4.0  # CPU seconds for each line of an answer
 
 
 def real(words: str) -> dict[str, sp.Symbol]:

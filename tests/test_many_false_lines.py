@@ -1,0 +1,11 @@
+"""Five thousand random false lines; see test_prover_properties.py."""
+
+import pytest
+from test_prover_properties import MANY, PARTS, check
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("part", range(1, PARTS + 1))
+def test_five_thousand_lines(part, capsys):
+    check(False, MANY // PARTS, part, capsys)
