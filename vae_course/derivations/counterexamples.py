@@ -1,7 +1,7 @@
 """Look for values of the symbols at which two lines differ. Numbers refute, with a certificate; they never prove."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -216,7 +216,7 @@ def _agree(a: sp.Expr, b: sp.Expr, numbers: dict) -> bool:
     return all(o.high - o.low <= 1e-6 * (1 + abs(o.middle)) for o in (one, other))
 
 
-def _without_open_indices(exprs: tuple) -> list[sp.Basic]:
+def _without_open_indices(exprs: Iterable[sp.Basic]) -> list[sp.Basic]:
     """Sums of qₖ to a number are written out; a q whose k stays a variable somewhere is a function everywhere, in q₁ too."""
     exprs = [closed_form(e) if e.has(sp.Indexed) and e.has(sp.Sum, sp.Product) else e for e in exprs]
     names = {q.base: sp.Function(str(q.base), **q.base.label.assumptions0) for e in exprs for q in e.atoms(sp.Indexed)

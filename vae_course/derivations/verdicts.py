@@ -30,7 +30,7 @@ class Line:
     relation: str | None
     expression: sp.Basic
     because: str = ""
-    shown: sp.Basic | None = None
+    shown: sp.Basic = None  # never in the end: `expression`, if it is left out
     proof: Proof | None = None
     assumed: tuple = ()
 
