@@ -82,7 +82,7 @@ class _Latex(LatexPrinter):
             after = k < len(parts) - 1
             if not below:
                 texts += self._factors(above, after, bool(texts) or bool(sign))
-            elif any(_reaches(factor) for factor in above):  # the operator stands behind the fraction
+            elif any(map(_reaches, above)) and not any(f.has(*LARGE) for f in below):  # it stands behind the fraction
                 texts += [rf"\frac{{1}}{{{self._row(below)}}}", *self._factors(above, after, True)]
             else:
                 texts.append(rf"\frac{{{self._row(above) or '1'}}}{{{self._row(below)}}}")
