@@ -54,11 +54,11 @@ def _judge(before: Line, line: Line, where: tuple, given: tuple, seconds: float)
     if line.relation != "==" and shape_of(before.expression) != ():
         raise TypeError("a bound is between numbers, and these lines are matrices")
     task = Task(before, line, where, given)
-    trial = task.prove(min(BRIEFLY, seconds / 2))
+    trial = task.prove(min(BRIEFLY, seconds / 2), costly=False)
     few = 2 if before.expression.has(*WHOLES) or line.expression.has(*WHOLES) else 4
     met = task.look(min(BRIEFLY, seconds / 2), few, trial.assumed)  # a wrong line is often refuted before all proofs fail
-    if trial.out_of_time and not met.found:
-        trial = task.prove(seconds / 2)
+    if not trial.proof and not met.found:
+        trial = task.prove(seconds / 2, costly=True)
     if not trial.proof and not met.found:
         met = task.look(seconds / 2, None, ())
     return task.verdict(trial, met, seconds)
@@ -73,9 +73,9 @@ class Task:
     where: tuple
     given: tuple
 
-    def prove(self, seconds: float) -> Trial:
+    def prove(self, seconds: float, costly: bool) -> Trial:
         """What became of a proof within the time."""
-        work = partial(_try_to_prove, self.before, self.line, self.where, self.given)
+        work = partial(_try_to_prove, self.before, self.line, self.where, self.given, costly)
         return _limited(seconds, work, Trial(out_of_time=True))
 
     def look(self, seconds: float, n_points: int | None, assumed: tuple) -> Search:
@@ -124,7 +124,7 @@ def _limited(seconds: float, work: Callable, otherwise):
         mp.mp.prec = precision  # work that was stopped may not have put it back
 
 
-def _try_to_prove(before: Line, line: Line, where: tuple, given: tuple) -> Trial:
+def _try_to_prove(before: Line, line: Line, where: tuple, given: tuple, costly: bool) -> Trial:
     left, right, *facts = map(written_out, (before.expression, line.expression, *given))
     trial = Trial()
     try:
@@ -134,7 +134,7 @@ def _try_to_prove(before: Line, line: Line, where: tuple, given: tuple) -> Trial
         with known(where), collecting() as needed:
             need_same_domain(before, line, where)
             if line.relation == "==":
-                trial.proof = prove_equal(left, right, where, tuple(facts))
+                trial.proof = prove_equal(left, right, where, tuple(facts), costly)
             else:
                 low, high = (left, right) if line.relation == "<=" else (right, left)
                 trial.proof = Proof(prove_bound(low, high, where, tuple(facts)))

@@ -41,16 +41,20 @@ class Way:
     forms: tuple[sp.Basic, ...] = ()
 
 
-def prove_equal(left: sp.Basic, right: sp.Basic, conditions: tuple = (), given: tuple = ()) -> Proof:
-    """How left = right was proved; what it needs is said with `need`. Raises Unproved with what was left over."""
+def prove_equal(left: sp.Basic, right: sp.Basic, conditions: tuple = (), given: tuple = (), costly: bool = True) -> Proof:
+    """How left = right was proved; what it needs is said with `need`. Raises Unproved with what was left over.
+
+    Without `costly` only the rules of the table CHEAP are tried.
+    """
     if isinstance(left, sp.MatrixBase):
-        proofs = [prove_equal(one, other, conditions, given) for one, other in zip(left, right)]
+        proofs = [prove_equal(one, other, conditions, given, costly) for one, other in zip(left, right)]
         return Proof("entry by entry: " + "; ".join(dict.fromkeys(proof.how for proof in proofs)))
-    proofs = [_prove_case(domain, left, right, conditions, given) for domain in cases(conditions)]
+    proofs = [_prove_case(domain, left, right, conditions, given, costly) for domain in cases(conditions)]
     return Proof(" or ".join(dict.fromkeys(proof.how for proof in proofs)), proofs[0].forms)
 
 
-def _prove_case(domain: Inside, left: sp.Expr, right: sp.Expr, conditions: tuple, given: tuple) -> Proof:
+def _prove_case(domain: Inside, left: sp.Expr, right: sp.Expr, conditions: tuple, given: tuple,
+                costly: bool) -> Proof:
     """The proof where the symbols lie inside `domain`, with conditions and forms in the author's symbols."""
     free = set().union(*(e.free_symbols for e in (left, right, *conditions)))
     (left, right), others = define((left, right), given, free)
@@ -61,7 +65,7 @@ def _prove_case(domain: Inside, left: sp.Expr, right: sp.Expr, conditions: tuple
     free |= put_inside(domain, sp.Tuple(*sorted(free, key=str))).free_symbols
     try:
         with known((*conditions, *domain.known)), collecting() as needed:
-            proof = _prove(one, other, facts, free)
+            proof = _prove(one, other, facts, free, costly)
     except Unproved as error:
         raise Unproved(put_outside(domain, error.args[0])) from None
     for condition in needed:
@@ -71,9 +75,9 @@ def _prove_case(domain: Inside, left: sp.Expr, right: sp.Expr, conditions: tuple
     return Proof(proof.how, tuple(put_outside(domain, form) for form in proof.forms))
 
 
-def _prove(left: sp.Expr, right: sp.Expr, facts: list, free: set) -> Proof:
+def _prove(left: sp.Expr, right: sp.Expr, facts: list, free: set, costly: bool = True) -> Proof:
     left_over = left - right
-    for way, name, form in _rewritings(left, right, facts, free):
+    for way, name, form in _rewritings(left, right, facts, free, costly):
         if form == 0 or form.is_zero:
             for condition in way.needed:
                 need(condition)
@@ -101,7 +105,7 @@ def _holds_at_the_special_value(condition, left: sp.Expr, right: sp.Expr, facts:
         return False
 
 
-def _rewritings(left: sp.Expr, right: sp.Expr, facts: list, free: set) -> Iterator[tuple[Way, str, sp.Expr]]:
+def _rewritings(left: sp.Expr, right: sp.Expr, facts: list, free: set, costly: bool) -> Iterator[tuple[Way, str, sp.Expr]]:
     """Forms that are zero only if left = right. The cheap rewritings of every way of seeing the difference come first."""
     if left == right:
         yield Way("the two lines are the same expression", sp.S.Zero), "", sp.S.Zero
@@ -109,7 +113,7 @@ def _rewritings(left: sp.Expr, right: sp.Expr, facts: list, free: set) -> Iterat
     for way in _ways(left, right, facts, free):
         ways.append(way)
         yield from _each(CHEAP, way)
-    for way in sorted(ways, key=lambda way: way.difference.has(sp.exp)):  # logarithms before exponentials
+    for way in sorted(ways if costly else (), key=lambda way: way.difference.has(sp.exp)):  # first without exponentials
         yield from _each(COSTLY, way)
 
 
