@@ -151,7 +151,8 @@ k_natural = sp.Symbol("k", integer=True, positive=True)
     over(sp.exp(-k_positive ** 2), k_positive), sp.Sum(k_positive, (k_positive, 0, 2)),
     sp.Integral(k_positive, (k_positive, 0, x)),
     sp.Integral(sp.cos(k_integer), (k_integer, 0, 1)), sp.Sum(k_even, (k_even, 0, 4)),
-    sp.Sum(k_natural, (k_natural, 1, sp.Symbol("m", integer=True))), sp.Sum(k_integer, (k_integer, sp.Rational(1, 2), 4))])
+    sp.Sum(k_natural, (k_natural, 1, sp.Symbol("m", integer=True))),
+    sp.Sum(k_integer, (k_integer, sp.Rational(1, 2), sp.Rational(9, 2)))])
 def test_a_bound_variable_must_be_on_its_range_what_it_is_declared_to_be(line):
     with pytest.raises(ValueError, match="k is declared to be"):
         Derivation(line)
