@@ -294,7 +294,7 @@ def proved(d, relation, line, because, limit):
 @pytest.mark.parametrize("name", EQUALITIES)
 def test_equality_is_proved_and_its_wrong_form_refused(name, limit):
     left, right, wrong = EQUALITIES[name]
-    where = [lam < 1, p < 1]
+    where = [lam < 1, p < 1, *[sp.Ne(A, B)] * (name == "07 mass of BCE")]  # at A = B the formula has no value; the next is its limit
     proved(Derivation(left, where=where), "==", right, name, limit)
     with pytest.raises(StepRefuted):
         Derivation(left, where=where).step(wrong, because="a classic mistake")

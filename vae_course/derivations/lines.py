@@ -38,11 +38,11 @@ def _to_line(name: str, shown, line) -> tuple[sp.Basic, sp.Basic]:
     elif not isinstance(shown, sp.Expr | sp.MatrixExpr):
         hint = "; pass its right-hand side" if isinstance(shown, sp.core.relational.Relational) else ""
         raise TypeError(f"{name} must be a SymPy expression, got {line!r}{hint}")
+    _refuse_undefined(name, shown)
     shown = shown.xreplace({number: exact(number) for number in shown.atoms(sp.Float)})
     entries = shown.as_explicit().as_immutable() if isinstance(shown, sp.MatrixExpr) else shown
     checked = text.evaluated(entries)
-    for part in (shown, checked):
-        _refuse_undefined(name, part)
+    _refuse_undefined(name, checked)
     for part in shown.atoms(*BOUND) | checked.atoms(*BOUND):
         _refuse_range(name, part)
     for limit in checked.atoms(sp.Limit):
