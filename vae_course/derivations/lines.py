@@ -77,8 +77,7 @@ def read_as(line: sp.Basic | str) -> str:
 def _refuse_undefined(name: str, line: sp.Basic) -> None:
     if line.has(sp.nan, sp.zoo, sp.AccumBounds):
         what = "nan" if line.has(sp.nan) else "a division by zero"
-        raise ValueError(f"{name} is not defined: it holds {what}, got {line}. "
-                         "Was a number put in where a denominator vanishes?")
+        raise ValueError(f"{name} is not defined: it holds {what}; was a number put in where a denominator vanishes?")
 
 
 def _refuse_range(name: str, part: sp.Expr) -> None:
