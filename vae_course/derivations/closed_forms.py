@@ -4,6 +4,9 @@ Every rule is exact for all values that the symbols may take; where it is not, i
 conditions.py). Bound variables are renamed from the outside in, so that each has only the assumptions that its range gives.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import sympy as sp
 
 from vae_course.derivations import derivatives, integrals, limits, sums
@@ -12,18 +15,19 @@ from vae_course.derivations.functions import bound_variable, free_level, is_orde
 from vae_course.derivations.merging import same_range_together
 from vae_course.derivations.scopes import tried, within
 
-__all__ = ["bound_variable", "closed_form", "divergence", "is_ordered", "is_smooth", "same_range_together", "terms_of"]
+__all__ = ["WHOLES", "bound_variable", "closed_form", "divergence", "is_open", "is_ordered", "is_smooth",
+           "same_range_together", "terms_of"]
 
 
 def closed_form(expr: sp.Basic) -> sp.Basic:
     """Replace every derivative, sum, product, integral, limit and matrix operation that has a closed form."""
     if isinstance(expr, sp.MatrixBase | sp.MatrixExpr):
         expr = expr.doit(integrals=False, deep=False)
-    return _renamed(_close(expr)) if expr.has(*CLOSERS, sp.MatrixExpr, sp.Determinant, sp.Trace) else expr
+    return _renamed(_close(expr)) if is_open(expr) else expr
 
 
 def _close(expr: sp.Basic) -> sp.Basic:
-    if not expr.has(*CLOSERS, sp.MatrixExpr, sp.Determinant, sp.Trace):
+    if not is_open(expr):
         return expr
     if isinstance(expr, sp.MatrixBase):
         return expr.applyfunc(_close)
@@ -58,32 +62,29 @@ def _close_integral(part: sp.Integral) -> sp.Expr:
 
 
 def _close_sum(part: sp.Sum) -> sp.Expr:
-    outer = _outer_limit(part)
-    if outer is None:
-        return part
-    f, v, low, high = outer
-    n = sums.length(low, high)
-    if n is not None:
-        return sp.Add(*(_close(f.subs(v, low + i)) for i in range(n)))
-    k = bound_variable(low, high, free_level(part), integer=True)
-    with within(k, "sum"):
-        f = _close(f.subs(v, k))
-    return sums.summation(f, k, low, high)
+    return _close_terms(part, sp.Add, sums.summation)
 
 
 def _close_product(part: sp.Product) -> sp.Expr:
+    def rule(f: sp.Expr, k: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr:
+        value = tried(sums.product, f, k, low, high)
+        return sp.Product(f, (k, low, high)) if value is None else value
+    return _close_terms(part, sp.Mul, rule)
+
+
+def _close_terms(part: sp.Sum | sp.Product, together: type, rule: Callable[..., sp.Expr]) -> sp.Expr:
+    """A few terms written out and put together, else what the rule makes of (term, variable, low, high)."""
     outer = _outer_limit(part)
     if outer is None:
         return part
     f, v, low, high = outer
     n = sums.length(low, high)
     if n is not None:
-        return sp.Mul(*(_close(f.subs(v, low + i)) for i in range(n)))
+        return together(*(_close(f.subs(v, low + i)) for i in range(n)))
     k = bound_variable(low, high, free_level(part), integer=True)
     with within(k, "sum"):
         f = _close(f.subs(v, k))
-    value = tried(sums.product, f, k, low, high)
-    return sp.Product(f, (k, low, high)) if value is None else value
+    return rule(f, k, low, high)
 
 
 def _close_limit(part: sp.Limit) -> sp.Expr:
@@ -94,22 +95,22 @@ def _close_limit(part: sp.Limit) -> sp.Expr:
     return sp.Limit(f, x, to, str(direction)) if value is None else value
 
 
-def _close_derivative(part: sp.Derivative) -> sp.Expr:
-    value = tried(derivatives.of, part, _close)
+def _close_slope(rule: Callable, part: sp.Derivative | sp.Subs) -> sp.Expr:
+    value = tried(rule, part, _close)
     if value is None:
         return part
     return _close(value) if value.has(sp.Integral, sp.Sum, sp.Limit, sp.Product) else value
 
 
-def _close_subs(part: sp.Subs) -> sp.Expr:
-    value = tried(derivatives.at_a_point, part, _close)
-    if value is None:
-        return part
-    return _close(value) if value.has(sp.Integral, sp.Sum, sp.Limit, sp.Product) else value
+CLOSERS: dict[type, Callable] = {
+    sp.Integral: _close_integral, sp.Sum: _close_sum, sp.Product: _close_product, sp.Limit: _close_limit,
+    sp.Derivative: partial(_close_slope, derivatives.of), sp.Subs: partial(_close_slope, derivatives.at_a_point)}
+WHOLES = tuple(CLOSERS)  # what stands for a number that is still to be found
 
 
-CLOSERS = {sp.Integral: _close_integral, sp.Sum: _close_sum, sp.Product: _close_product, sp.Limit: _close_limit,
-           sp.Derivative: _close_derivative, sp.Subs: _close_subs}
+def is_open(expr: sp.Basic) -> bool:
+    """Whether something is left to be carried out."""
+    return expr.has(*WHOLES, sp.MatrixExpr, sp.Determinant, sp.Trace)
 
 
 def _renamed(expr: sp.Basic) -> sp.Basic:

@@ -3,7 +3,7 @@
 A rule that holds for a ≠ 0 alone calls `need(Ne(a, 0))` before it is used; one that cannot be used raises NotApplicable.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeAlias
@@ -52,15 +52,12 @@ def is_known(condition: sp.Basic) -> bool:
 
 def need(condition: Condition) -> None:
     """Say that what follows holds under the condition only. Raises NotApplicable if it is false."""
-    for part in parts_of(condition):
-        part = part if isinstance(part, str) else tidy(part)
+    parts = [piece for part in parts_of(condition) for piece in ([part] if isinstance(part, str) else parts_of(tidy(part)))]
+    lists = _needed.get()
+    for part in parts:
         if part == sp.false:
             raise NotApplicable(f"{condition} is false")
-        if part == sp.true or isinstance(part, sp.And):
-            need(part) if isinstance(part, sp.And) else None
-            continue
-        lists = _needed.get()
-        if part in _known.get():
+        if part == sp.true or part in _known.get():
             continue
         if not lists:
             raise NotApplicable(f"{condition} is not shown, and nobody listens")
@@ -127,9 +124,11 @@ def _alone(difference: sp.Expr) -> tuple[sp.Expr | None, sp.Expr]:
     return None, difference
 
 
-def in_words(assumed: Iterable[Condition]) -> str:
+SIGNS = {sp.Ne: "≠", sp.Gt: ">", sp.Lt: "<", sp.Ge: "≥", sp.Le: "≤"}
+
+
+def in_words(assumed: Iterable[Condition], printed: Callable = lambda c: f"{c.lhs} {SIGNS[type(c)]} {c.rhs}") -> str:
     """What stands beside the mark: "for a ≠ 0", "if the integral and the derivative may be exchanged"."""
-    signs = {sp.Ne: "≠", sp.Gt: ">", sp.Lt: "<", sp.Ge: "≥", sp.Le: "≤"}
-    relations = [f"{c.lhs} {signs[type(c)]} {c.rhs}" for c in assumed if not isinstance(c, str)]
-    sentences = [c for c in assumed if isinstance(c, str)]
-    return " and ".join(["for " + ", ".join(relations)] * bool(relations) + [f"if {s}" for s in sentences])
+    relations = [printed(c) for c in assumed if not isinstance(c, str)]
+    sentences = [f"if {c}" for c in assumed if isinstance(c, str)]
+    return " and ".join([f"for {', '.join(relations)}"] * bool(relations) + sentences)

@@ -9,9 +9,9 @@ from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 
 from vae_course.derivations.closed_forms import closed_form, is_ordered
-from vae_course.derivations.conditions import collecting
 from vae_course.derivations.domain import inside, simple_values, single_conditions
 from vae_course.derivations.linear import infeasible
+from vae_course.derivations.scopes import unconditionally
 
 OPEN = (sp.Integral, sp.Sum, sp.Product, sp.Limit, sp.Derivative, sp.Subs, sp.Indexed, AppliedUndef)
 MOST_POINTS = 300
@@ -71,12 +71,8 @@ def _words(claim: sp.Basic) -> str:
 # ---------------------------------------------------------------- names for what is not a symbol
 
 def _closed(e: sp.Basic) -> sp.Basic:
-    with collecting() as needed:
-        try:
-            closed = closed_form(e)
-        except Exception:  # of many kinds, SymPy's own: then it stays as it is
-            return e
-    return e if needed else closed
+    closed = unconditionally(closed_form, e)
+    return e if closed is None else closed
 
 
 def _named(claims: list) -> list:

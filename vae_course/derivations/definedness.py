@@ -5,17 +5,18 @@ from collections.abc import Callable
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from vae_course.derivations.closed_forms import closed_form
-from vae_course.derivations.conditions import NotApplicable, collecting, factors_of, known, need, parts_of, tidy
+from vae_course.derivations import sums
+from vae_course.derivations.closed_forms import WHOLES, closed_form
+from vae_course.derivations.conditions import NotApplicable, factors_of, known, need, parts_of, tidy
 from vae_course.derivations.convergence import converges
 from vae_course.derivations.domain import inside, put_inside, put_outside
 from vae_course.derivations.functions import bound_variable
 from vae_course.derivations.gaussians import NormalDensity, written_out
+from vae_course.derivations.scopes import unconditionally
 from vae_course.derivations.verdicts import Line
 from vae_course.derivations.written import evaluated
 
-WHOLES = (sp.Integral, sp.Sum, sp.Product, sp.Limit, sp.Derivative, sp.Subs)
-EVERY, LONGEST_SUM = "every", 60
+EVERY = "every"
 
 # Functions that have no value at some real numbers, and the condition under which they have one.
 POLES = {
@@ -57,15 +58,16 @@ def exists(whole: sp.Expr) -> bool:
     """Whether an integral, sum, limit or derivative is shown to have a value; those of unknown functions are taken to."""
     if whole.has(AppliedUndef, sp.Indexed):
         return True
-    try:
-        with collecting() as needed:
-            closed = closed_form(written_out(whole))
-            converging = all(isinstance(part, sp.Integral) and len(part.limits) == 1
-                             and converges(part.function, *part.limits[0]) for part in closed.atoms(*WHOLES))
-    except Exception:  # a rule does not apply, or SymPy gives up with an error of its own
-        return False
-    return not needed and converging and not closed.xreplace({part: sp.S.One for part in closed.atoms(*WHOLES)}).has(
-        sp.nan, sp.zoo, sp.oo, -sp.oo, sp.AccumBounds)
+    return bool(unconditionally(_has_value, written_out(whole)))
+
+
+def _has_value(whole: sp.Expr) -> bool:
+    closed = closed_form(whole)
+    left = closed.atoms(*WHOLES)
+    converging = all(isinstance(part, sp.Integral) and len(part.limits) == 1 and converges(part.function, *part.limits[0])
+                     for part in left)
+    rest = closed.xreplace(dict.fromkeys(left, sp.S.One))
+    return converging and not rest.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.AccumBounds)
 
 
 def exist_with(expr: sp.Basic, put: Callable[[sp.Basic], sp.Basic]) -> bool:
@@ -90,8 +92,9 @@ def _for_all(condition: sp.Basic, v: sp.Symbol, low: sp.Expr, high: sp.Expr) -> 
     if v not in condition.free_symbols:
         return [condition]
     low, high = evaluated(low), evaluated(high)
-    if (high - low).is_Integer and high - low <= LONGEST_SUM:
-        each = (condition.subs(v, low + j) for j in range(int(high - low) + 1))
+    n = sums.length(low, high)
+    if n is not None:
+        each = (condition.subs(v, low + j) for j in range(n))
         return [c for c in each if c != sp.true]
     if tidy(condition.subs(v, bound_variable(low, high, 0, integer=True))) == sp.true:
         return []
@@ -106,7 +109,8 @@ def _for_all(condition: sp.Basic, v: sp.Symbol, low: sp.Expr, high: sp.Expr) -> 
 def _asked_by_part(part: sp.Basic) -> list[sp.Basic]:
     if isinstance(part, sp.Pow):
         base, exponent = evaluated(part.base), evaluated(part.exp)
-        base = _closed(base) if base.has(*WHOLES) else base
+        if base.has(*WHOLES) and (closed := unconditionally(closed_form, written_out(base))) is not None:
+            base = closed
         if exponent.is_nonnegative or base.is_zero is False:
             return []
         if base == 0:
@@ -126,16 +130,6 @@ def _asked_by_part(part: sp.Basic) -> list[sp.Basic]:
     if isinstance(condition, sp.Ne):
         return [_not_zero(f) for f in factors_of(condition.lhs - condition.rhs) if f.free_symbols]
     return [condition] if condition not in (sp.true, sp.false) else []
-
-
-def _closed(base: sp.Expr) -> sp.Expr:
-    """The closed form of a divisor, where that needs no condition."""
-    try:
-        with collecting() as needed:
-            closed = closed_form(written_out(base))
-    except Exception:  # a rule does not apply, or SymPy gives up with an error of its own
-        return base
-    return base if needed else closed
 
 
 def _not_zero(factor: sp.Expr) -> sp.Ne:

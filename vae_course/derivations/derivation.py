@@ -146,7 +146,7 @@ def _refuse_conditions(where: tuple, given: tuple, seconds: float) -> None:
             raise TypeError("where must hold inequalities between SymPy expressions, such as 0 < p or sp.Ne(a, 0), got "
                             f"{condition!r}")
     for fact in given:
-        if fact is not False and not isinstance(fact, sp.Eq | sp.logic.boolalg.BooleanFalse):
+        if not isinstance(fact, sp.Eq | sp.logic.boolalg.BooleanFalse):
             raise TypeError(f"given must hold equalities sp.Eq(left, right), got {fact!r}")
     if not 0 < seconds <= 3600:
         raise ValueError(f"seconds must be positive and at most 3600, got {seconds}")

@@ -14,8 +14,8 @@ from sympy.core.relational import Relational
 from sympy.solvers.inequalities import solve_poly_inequality
 
 from vae_course.derivations.closed_forms import closed_form
-from vae_course.derivations.conditions import collecting
 from vae_course.derivations.linear import infeasible
+from vae_course.derivations.scopes import unconditionally
 
 LONGEST_RANGE = 12  # values of an integer between two ends that are tried one by one
 NUMBERS = [sp.sympify(text) for text in (
@@ -103,27 +103,19 @@ def put_inside(where: Inside, expr: sp.Basic) -> sp.Basic:
                                      lambda e: sp.factor(sp.together(e)))
 
 
-def _derivative_inside(where: Inside, slope: sp.Derivative) -> sp.Expr:
+def _derivative_inside(where: Inside, part: sp.Derivative) -> sp.Expr:
     """d/dp f(p) with p = A/(A + B) as d/dA f(A/(A + B)) over dA/(A + B)/dA, which is not 0. SymPy would keep p."""
-    inner = slope.expr
-    for v in slope.variables:
+    inner = part.expr
+    for v in part.variables:
         shape = where.shapes.get(v, v)
         others = set().union(*(other.free_symbols for s, other in where.shapes.items() if s != v))
         a = next((a for a in sorted(shape.free_symbols - others, key=str) if shape.diff(a) != 0), None)
         if a is None:
-            return slope
-        inner = _carried_out(sp.Derivative(inner.subs(v, shape), a, evaluate=False)) / sp.factor(shape.diff(a))
+            return part
+        slope = sp.Derivative(inner.subs(v, shape), a, evaluate=False)
+        closed = unconditionally(closed_form, slope)
+        inner = (slope if closed is None else closed) / sp.factor(shape.diff(a))
     return inner
-
-
-def _carried_out(slope: sp.Derivative) -> sp.Expr:
-    """The derivative in closed form, where that needs no condition."""
-    try:
-        with collecting() as needed:
-            closed = closed_form(slope)
-    except Exception:  # a rule does not apply, or SymPy gives up with an error of its own
-        return slope
-    return slope if needed else closed
 
 
 def put_outside(where: Inside, expr: sp.Basic) -> sp.Basic:

@@ -7,9 +7,7 @@ from itertools import islice
 import sympy as sp
 from sympy.core.function import AppliedUndef, UndefinedFunction
 
-from vae_course.derivations.closed_forms import closed_form, terms_of
-
-BINDERS = (sp.Integral, sp.Sum, sp.Product, sp.Limit, sp.Derivative, sp.Subs)
+from vae_course.derivations.closed_forms import WHOLES, closed_form, terms_of
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def put(expr: sp.Basic, fact: Fact) -> sp.Basic:
     """The right side for the left one, but not under an integral, sum or derivative over what the fact takes as a number."""
     if expr == fact.left:
         return fact.right
-    if isinstance(expr, BINDERS) and _bound(expr) & (fact.left.free_symbols | fact.right.free_symbols) - fact.general:
+    if isinstance(expr, WHOLES) and _bound(expr) & (fact.left.free_symbols | fact.right.free_symbols) - fact.general:
         return expr
     if fact.general and isinstance(expr, type(fact.left)) and (match := _match(expr, fact)) is not None:
         return fact.right.subs(match, simultaneous=True)

@@ -124,21 +124,30 @@ def _is_between_exponentials(f: sp.Expr, x: sp.Symbol) -> bool:
 
 # ---------------------------------------------------------------- exponentials and powers
 
-def power_and_rate(g: sp.Expr, u: sp.Symbol) -> tuple[int, sp.Expr, sp.Expr] | None:
-    """(k, c, a) if g = a·uᵏ·exp(c·u), where bases of powers are known to be positive; None otherwise."""
-    power, rate, constant = 0, sp.S.Zero, sp.S.One
+def factors_in(g: sp.Expr, u: sp.Symbol) -> tuple[int, sp.Expr, list[tuple[sp.Expr, sp.Expr, sp.Expr]]] | None:
+    """(k, a, [(r, m, n), …]) if g = a·uᵏ·∏ r^(m·u + n), where no r holds u; None otherwise."""
+    power, constant, others = 0, sp.S.One, []
     for factor in sp.Mul.make_args(g):
         base, p = factor.as_base_exp()
         if base == u and p.is_Integer and p > 0:
             power += int(p)
         elif not factor.has(u):
             constant *= factor
-        elif not base.has(u) and base.is_positive and p.is_polynomial(u) and sp.degree(p, u) == 1:
-            slope, start = sp.Poly(p, u).all_coeffs()
-            rate, constant = rate + slope * sp.log(base), constant * base ** start
+        elif not base.has(u) and p.is_polynomial(u) and sp.degree(p, u) == 1:
+            others.append((base, *sp.Poly(p, u).all_coeffs()))
         else:
             return None
-    return power, sp.expand(rate), constant
+    return power, constant, others
+
+
+def power_and_rate(g: sp.Expr, u: sp.Symbol) -> tuple[int, sp.Expr, sp.Expr] | None:
+    """(k, c, a) if g = a·uᵏ·exp(c·u), where bases of powers are known to be positive; None otherwise."""
+    found = factors_in(g, u)
+    if found is None or not all(base.is_positive for base, _, _ in found[2]):
+        return None
+    power, constant, others = found
+    rate = sp.Add(*(slope * sp.log(base) for base, slope, _ in others))
+    return power, sp.expand(rate), constant * sp.Mul(*(base ** start for base, _, start in others))
 
 
 def power_and_exponent(g: sp.Expr, u: sp.Symbol) -> tuple[int, sp.Expr, sp.Expr]:

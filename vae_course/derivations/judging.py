@@ -10,11 +10,11 @@ import sympy as sp
 from sympy.core.function import AppliedUndef, UndefinedFunction
 
 from vae_course.derivations.clock import TimeIsUp, time_limit
-from vae_course.derivations.closed_forms import divergence
+from vae_course.derivations.closed_forms import WHOLES, divergence
 from vae_course.derivations.conditions import TOGETHER, Condition, NotApplicable, collecting, in_words, known
 from vae_course.derivations.consistency import satisfiable
 from vae_course.derivations.counterexamples import Difference, Search, search
-from vae_course.derivations.definedness import WHOLES, need_same_domain
+from vae_course.derivations.definedness import need_same_domain
 from vae_course.derivations.facts import define
 from vae_course.derivations.gaussians import written_out
 from vae_course.derivations.inequalities import prove_bound

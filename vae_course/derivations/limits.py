@@ -4,6 +4,8 @@ A limit is brought to s → 0 from above. There it is found by continuity, term 
 series of a quotient, or, for large t = 1/s, by the leading terms of sums of tᵏ·exp(c·t).
 """
 
+from collections.abc import Callable
+
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
@@ -38,15 +40,22 @@ def _from_one_side(f: sp.Expr, x: sp.Symbol, to: sp.Expr, side: int) -> sp.Expr 
 
 # ---------------------------------------------------------------- at zero
 
+def _without_constants(f: sp.Expr, v: sp.Symbol, limit: Callable[[sp.Expr, sp.Symbol], sp.Expr | None]) -> sp.Expr | None:
+    """The limit with constant factors taken out; None where it is not shown."""
+    if not f.has(v):
+        return f
+    constant, g = f.as_independent(v, as_Add=False)
+    if constant != 1:
+        return _times(constant, _without_constants(g, v, limit))
+    return None if f.has(*KINKS) else limit(f, v)
+
+
 def _at_zero(f: sp.Expr, s: sp.Symbol) -> sp.Expr | None:
     """The limit for s → 0 from above, which may be ∞ or −∞; None if it is not shown."""
-    if not f.has(s):
-        return f
-    constant, g = f.as_independent(s, as_Add=False)
-    if constant != 1:
-        return _times(constant, _at_zero(g, s))
-    if f.has(*KINKS):
-        return None
+    return _without_constants(f, s, _near_zero)
+
+
+def _near_zero(f: sp.Expr, s: sp.Symbol) -> sp.Expr | None:
     if is_continuous_at(f, s, sp.S.Zero):
         return f.subs(s, 0)
     return next((value for rule in (_by_parts, _of_a_function, _by_taylor, _by_one_logarithm)
@@ -154,13 +163,10 @@ def _is_positive_near(g: sp.Expr, s: sp.Symbol) -> bool:
 
 def _far(f: sp.Expr, t: sp.Symbol) -> sp.Expr | None:
     """The limit for t → ∞: of sums of tᵏ·exp(c·t) by their leading terms, else with t = 1/s."""
-    if not f.has(t):
-        return f
-    constant, g = f.as_independent(t, as_Add=False)
-    if constant != 1:
-        return _times(constant, _far(g, t))
-    if f.has(*KINKS):
-        return None
+    return _without_constants(f, t, _far_out)
+
+
+def _far_out(f: sp.Expr, t: sp.Symbol) -> sp.Expr | None:
     value = tried(_by_leading_terms, f, t)
     if value is not None:
         return value

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 import sympy as sp
-from sympy.core.function import AppliedUndef
 
 from vae_course.derivations import text
 
@@ -122,17 +121,9 @@ def shape_of(line: sp.Basic) -> tuple[int, ...]:
 
 
 def check_names(*exprs: sp.Basic) -> None:
-    """Raise ValueError if two different symbols have one name: SymPy takes x and a real x for two unknowns.
-
-    A variable that is bound everywhere, as k in Σ_k, may have assumptions of its own.
-    """
+    """Raise ValueError if two different symbols have one name: SymPy takes x and a real x for two unknowns."""
     symbols = sorted(set().union(*(e.atoms(sp.Symbol) for e in exprs)), key=str)
     for one, other in zip(symbols, symbols[1:]):
         if one.name == other.name and not isinstance(one, sp.Dummy) and not isinstance(other, sp.Dummy):
             raise ValueError(f"two different symbols are called {one.name}, with the assumptions {one.assumptions0} and "
                              f"{other.assumptions0}; declare each symbol once")
-
-
-def has_unknown(expr: sp.Basic) -> bool:
-    """Whether there are unknown functions in it."""
-    return expr.has(AppliedUndef)

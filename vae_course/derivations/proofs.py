@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from vae_course.derivations.closed_forms import closed_form, same_range_together, terms_of
+from vae_course.derivations.closed_forms import WHOLES, closed_form, is_open, same_range_together, terms_of
 from vae_course.derivations.conditions import collecting, is_known, known, need
-from vae_course.derivations.definedness import WHOLES, exist_with, exists
+from vae_course.derivations.definedness import exist_with, exists
 from vae_course.derivations.domain import Inside, cases, put_inside, put_outside
 from vae_course.derivations.facts import define, with_facts
 from vae_course.derivations.verdicts import Proof
@@ -130,12 +130,12 @@ def _ways(left: sp.Expr, right: sp.Expr, facts: list, free: set) -> Iterator[Way
     needed: list = []
     forms: tuple = ()
     words, one, other = "as the lines stand", left, right
-    if _is_open(left - right):
+    if is_open(left - right):
         with collecting() as needed:
             one, other = attempt(closed_form, left), attempt(closed_form, right)
         if one is None or other is None or one.has(sp.nan, sp.zoo) or other.has(sp.nan, sp.zoo):
             return
-        if not all(exists(whole) for e in (left, right) for whole in _cancelled(e)):
+        if not all(exists(whole) for pair in ((left, one), (right, other)) for whole in _cancelled(*pair)):
             return
         words = "integrals, sums, derivatives and limits carried out"
         forms = tuple(new for old, new in ((left, one), (right, other)) if old != new)
@@ -162,17 +162,11 @@ def _ways(left: sp.Expr, right: sp.Expr, facts: list, free: set) -> Iterator[Way
         yield Way("with the facts put in", form, (*needed, *more), forms)
 
 
-def _cancelled(expr: sp.Expr) -> list[sp.Expr]:
+def _cancelled(expr: sp.Expr, closed: sp.Expr) -> list[sp.Expr]:
     """The integrals and limits of a line that stay open by themselves, and of which nothing is left in its closed form."""
     wholes = expr.atoms(sp.Integral, sp.Limit)
-    left = closed_form(expr).atoms(*WHOLES) if len(wholes) > 1 else set()
-    return [whole for whole in wholes if len(wholes) > 1 and closed_form(whole).atoms(*WHOLES) - left]
-
-
-def _is_open(expr: sp.Basic) -> bool:
-    """Whether something is left to be carried out."""
-    return expr.has(sp.Integral, sp.Sum, sp.Product, sp.Limit, sp.Derivative, sp.Subs, sp.Determinant, sp.Trace,
-                    sp.MatrixExpr)
+    left = closed.atoms(*WHOLES)
+    return [whole for whole in wholes if closed_form(whole).atoms(*WHOLES) - left] if len(wholes) > 1 else []
 
 
 def attempt(rewrite: Callable[[sp.Expr], sp.Expr], expr: sp.Expr) -> sp.Expr | None:

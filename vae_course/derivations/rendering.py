@@ -10,6 +10,7 @@ import sympy as sp
 
 from vae_course.derivations import printing
 from vae_course.derivations.breaking import SMALL, rows_of, sentence_rows, sentence_width
+from vae_course.derivations.conditions import in_words
 from vae_course.derivations.verdicts import Line, Verdict
 from vae_course.derivations.widths import width_of
 
@@ -59,9 +60,8 @@ def to_text(title: str, given: Iterable, where: Iterable, lines: list[Line]) -> 
 
 def reason(line: Line, printed: Callable = printing.to_latex, dollar: str = "$") -> str:
     """What stands behind the mark: the conditions that the proof needed, and the reason; mathematics between dollars."""
-    conditions = [f"{dollar}{printed(c)}{dollar}" for c in line.assumed if isinstance(c, sp.Basic)]
-    words = [f"for {', '.join(conditions)}"] * bool(conditions) + [f"if {c}" for c in line.assumed if isinstance(c, str)]
-    return " and ".join(words) + ": " * bool(words and line.because) + line.because
+    words = in_words(line.assumed, lambda condition: f"{dollar}{printed(condition)}{dollar}")
+    return words + ": " * bool(words and line.because) + line.because
 
 
 def _row_of_text(line: Line, mark: str) -> str:

@@ -50,6 +50,16 @@ def _fails_at_few(part: sp.Basic, variable: sp.Basic) -> bool:
     return difference.is_polynomial(variable) and any(c.is_zero is False for c in sp.Poly(difference, variable).all_coeffs())
 
 
+def unconditionally(rule: Callable, *args):
+    """rule(*args), or None where it does not apply, or needs a condition."""
+    with collecting() as needed:
+        try:
+            value = rule(*args)
+        except Exception:  # NotApplicable, or SymPy gave up with an error of its own
+            return None
+    return None if needed else value
+
+
 def tried(rule: Callable, *args):
     """rule(*args), or None where it does not apply; its conditions are kept only if it did."""
     with collecting() as needed:

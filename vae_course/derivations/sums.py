@@ -13,6 +13,7 @@ from vae_course.derivations.conditions import need
 from vae_course.derivations.functions import (
     OPEN,
     bound_variable,
+    factors_in,
     free_level,
     power_and_exponent,
     power_and_rate,
@@ -157,23 +158,18 @@ def _with_powers(total: sp.Expr, r: sp.Symbol, power: int) -> sp.Expr:
 
 def _ratio(g: sp.Expr, k: sp.Symbol) -> tuple[int, sp.Expr, sp.Expr] | None:
     """(m, r, c) with g = c·kᵐ·rᵏ for all whole k in the range; None if g is not that."""
-    power, ratio, factor = 0, sp.S.One, sp.S.One
-    for part in sp.Mul.make_args(g):
-        base, p = part.as_base_exp()
-        if base == k and p.is_Integer and p > 0:
-            power += int(p)
-        elif not part.has(k):
-            factor *= part
-        elif not base.has(k) and p.is_polynomial(k) and sp.degree(p, k) == 1:
-            slope, start = sp.Poly(p, k).all_coeffs()
-            if not base.is_positive:
-                if not (slope.is_integer and start.is_integer):
-                    return None
-                if not (slope.is_nonnegative and start.is_nonnegative):
-                    need(sp.Ne(base, 0))
-            ratio, factor = ratio * base ** slope, factor * base ** start
-        else:
-            return None
+    found = factors_in(g, k)
+    if found is None:
+        return None
+    power, factor, others = found
+    ratio = sp.S.One
+    for base, slope, start in others:
+        if not base.is_positive:
+            if not (slope.is_integer and start.is_integer):
+                return None
+            if not (slope.is_nonnegative and start.is_nonnegative):
+                need(sp.Ne(base, 0))
+        ratio, factor = ratio * base ** slope, factor * base ** start
     return power, sp.powsimp(ratio), factor
 
 
