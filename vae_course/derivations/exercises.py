@@ -10,10 +10,10 @@ from sympy.core.function import AppliedUndef, UndefinedFunction
 from vae_course.derivations import printing, text
 from vae_course.derivations.conditions import in_words
 from vae_course.derivations.derivation import Derivation
+from vae_course.derivations.judging import value_in_words
 from vae_course.derivations.tasks import Posted, Task, plain, same, written_alike
-from vae_course.derivations.verdicts import Line, StepRefuted, StepUndecided, Verdict
+from vae_course.derivations.verdicts import DENIED, RELATIONS, Line, StepRefuted, StepUndecided, Verdict
 
-SIGNS = {"==": ("=", "≠"), "<=": ("≤", ">"), ">=": ("≥", "<")}
 QUICK = 0.5  # CPU seconds for each line that a hint is looked for with
 _judged: dict[tuple, Verdict] = {}  # an answer that is checked again is not judged again
 
@@ -38,7 +38,7 @@ def judge_chain(task: Task, answer: Derivation | object, least: int) -> int:
     for k, line in enumerate(rest, 1):
         assert line.relation is not None
         if line.relation not in ("==", task.relation):
-            raise Refused(f"Step {k} is a bound ({SIGNS[line.relation][0]}), and the goal is "
+            raise Refused(f"Step {k} is a bound ({RELATIONS[line.relation]}), and the goal is "
                           + ("an equality." if task.relation == "==" else "a bound the other way round."))
         follow(task, d, line.shown, line.relation, f"Step {k}", line.because)
     if not same(d.lines[-1].shown, task.goal):
@@ -96,7 +96,7 @@ def _lines_of(answer: object) -> tuple[Line, ...]:
         raise Refused(f"Return the derivation with its steps, not a {type(answer).__name__}.")
     lines = tuple(answer.lines)
     for k, line in enumerate(lines):
-        if not isinstance(line, Line) or (k > 0) != (line.relation in SIGNS):
+        if not isinstance(line, Line) or (k > 0) != (line.relation in ("==", "<=", ">=")):
             raise Refused("The lines of your derivation were changed by hand: add lines with `step`.")
     return lines
 
@@ -176,9 +176,9 @@ def _words_on(task: Task, verdict: Verdict) -> str:
     """Why a line was not accepted, as the end of a sentence."""
     relation = verdict.line.relation or "=="
     if verdict.outcome == "refuted" and verdict.counterexample:
-        at = ", ".join(_value_in_words(name, value) for name, value in verdict.counterexample.items())
+        at = ", ".join(value_in_words(name, value) for name, value in verdict.counterexample.items())
         left, right = _two_numbers(verdict.left_value, verdict.right_value)
-        return f"does not hold: at {at} the line before it is {left} {SIGNS[relation][1]} {right}."
+        return f"does not hold: at {at} the line before it is {left} {DENIED[relation]} {right}."
     if verdict.outcome == "refuted":
         return f"does not hold: {verdict.message}"
     idea = _next_idea(task, verdict)
@@ -201,13 +201,6 @@ def _next_idea(task: Task, verdict: Verdict) -> str:
 
 def _short(line: sp.Basic) -> str:
     return printing.to_text(line)
-
-
-def _value_in_words(name, value) -> str:
-    if isinstance(value, sp.Lambda):    # what an unknown function was taken to be
-        u = sp.symbols(f"u:{len(value.variables)}") if len(value.variables) > 1 else [sp.Symbol("u")]
-        return f"{name}({', '.join(map(str, u))}) = {_short(value(*u))}"
-    return f"{name} = {value}"
 
 
 def _two_numbers(left, right) -> tuple[str, str]:

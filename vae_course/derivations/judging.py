@@ -21,11 +21,10 @@ from vae_course.derivations.inequalities import prove_bound
 from vae_course.derivations.lines import shape_of
 from vae_course.derivations.printing import to_text
 from vae_course.derivations.proofs import Unproved, prove_equal
-from vae_course.derivations.verdicts import Line, Proof, Verdict
+from vae_course.derivations.verdicts import DENIED, Line, Proof, Verdict
 
 BRIEFLY = 0.6  # seconds of a first look, before a search for a proof or for numbers takes its whole time
 ONE_AT_A_TIME = threading.RLock()  # mpmath's precision belongs to the whole process; waiting is not counted
-SIGNS = {"==": "≠", "<=": ">", ">=": "<"}
 
 
 @dataclass
@@ -160,12 +159,12 @@ def readable(expr: sp.Basic) -> sp.Basic:
 
 
 def _refusal(line: Line, found: Difference) -> str:
-    where = ", ".join(_value_in_words(s, v) for s, v in found.point.items())
+    where = ", ".join(value_in_words(s, v) for s, v in found.point.items())
     return (f"Refused: “{line.because}”. " + (f"At {where}" if where else "There are no symbols:")
-            + f" the line before is {found.left} {SIGNS[str(line.relation)]} {found.right}, the value of the new line.")
+            + f" the line before is {found.left} {DENIED[line.relation]} {found.right}, the value of the new line.")
 
 
-def _value_in_words(what: sp.Basic, value: sp.Basic) -> str:
+def value_in_words(what: sp.Basic, value: sp.Basic) -> str:
     """mu = 2, or q(x) = exp(-x**2) for an unknown function."""
     if not isinstance(what, UndefinedFunction):
         return f"{what} = {to_text(value)}"

@@ -11,7 +11,7 @@ from vae_course.derivations import printing, rendering, text
 from vae_course.derivations.cells import cell_of
 from vae_course.derivations.derivation import Derivation
 from vae_course.derivations.lines import to_line
-from vae_course.derivations.verdicts import Line, Verdict
+from vae_course.derivations.verdicts import RELATIONS, Line, Verdict
 
 MARKS = {"refuted": "✗ refused:", "undecided": "? not decided:"}
 
@@ -130,7 +130,7 @@ class Pad:
             conditions = any(line.assumed for line in self.derivation.lines)
             return "The goal is reached, under the conditions beside the marks." if conditions else "The goal is reached."
         if self.derivation.relation not in ("==", self.relation):
-            wanted = rendering.RELATIONS[self.relation]
+            wanted = RELATIONS[self.relation]
             return f"True, but a chain with this relation does not show that start {wanted} goal: undo."
         return ""
 
@@ -203,5 +203,5 @@ def _is_closed(latex: str) -> bool:
 
 
 def _row(line: Line, mark: str) -> Row:
-    sign = rendering.LATEX[rendering.RELATIONS[line.relation]]
+    sign = rendering.LATEX[RELATIONS[line.relation]]
     return Row(sign, printing.to_latex(line.shown), printing.to_text(line.shown), f"{mark} {rendering.reason(line)}".strip())

@@ -135,8 +135,9 @@ def _ways(left: sp.Expr, right: sp.Expr, facts: list, free: set) -> Iterator[Way
             one, other = attempt(closed_form, left), attempt(closed_form, right)
         if one is None or other is None or one.has(sp.nan, sp.zoo) or other.has(sp.nan, sp.zoo):
             return
-        if not all(exists(whole) for pair in ((left, one), (right, other)) for whole in _cancelled(*pair)):
-            return
+        with collecting():  # what is needed here was needed above
+            if not all(exists(whole) for pair in ((left, one), (right, other)) for whole in _cancelled(*pair)):
+                return
         words = "integrals, sums, derivatives and limits carried out"
         forms = tuple(new for old, new in ((left, one), (right, other)) if old != new)
     if one.is_infinite or other.is_infinite:

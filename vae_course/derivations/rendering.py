@@ -11,15 +11,13 @@ import sympy as sp
 from vae_course.derivations import printing
 from vae_course.derivations.breaking import SMALL, rows_of, sentence_rows, sentence_width
 from vae_course.derivations.conditions import in_words
-from vae_course.derivations.verdicts import Line, Verdict
+from vae_course.derivations.verdicts import DENIED, RELATIONS, Line, Verdict
 from vae_course.derivations.widths import width_of
 
 PAGE = 31.0  # em of a formula on a page of 800 pixels in JupyterLab, less the sign of the relation
 GAP, NARROWEST, MARK = 2.0, 8.0, 1.1  # em: before a reason; the narrowest column of reasons; a mark and its blank
 SIGNS = {"proved": "✓", "conditional": "✓", "refuted": "✗", "undecided": "?"}
 MARKS = {"✓": r"\checkmark", "✗": r"\boldsymbol{\times}", "?": r"\textbf{?}"}
-RELATIONS = {"==": "=", "<=": "≤", ">=": "≥", None: ""}
-DENIED = {"==": "≠", "<=": ">", ">=": "<", None: "≠"}
 END_PART, END_ROW, END_WORDS = r" \\[4pt] ", r" \\[5pt] ", r" \\[-2pt] "
 LATEX = {"=": "=", "≤": r"\le", "≥": r"\ge", "≠": r"\ne", ">": ">", "<": "<", "≈": r"\approx", "": ""}
 

@@ -50,23 +50,24 @@ def _fails_at_few(part: sp.Basic, variable: sp.Basic) -> bool:
     return difference.is_polynomial(variable) and any(c.is_zero is False for c in sp.Poly(difference, variable).all_coeffs())
 
 
-def unconditionally(rule: Callable, *args):
-    """rule(*args), or None where it does not apply, or needs a condition."""
+def _carried_out(rule: Callable, args: tuple) -> tuple:
+    """(rule(*args), the conditions that it needed); (None, []) where it does not apply."""
     with collecting() as needed:
         try:
-            value = rule(*args)
+            return rule(*args), needed
         except Exception:  # NotApplicable, or SymPy gave up with an error of its own
-            return None
+            return None, []
+
+
+def unconditionally(rule: Callable, *args):
+    """rule(*args), or None where it does not apply, or needs a condition."""
+    value, needed = _carried_out(rule, args)
     return None if needed else value
 
 
 def tried(rule: Callable, *args):
     """rule(*args), or None where it does not apply; its conditions are kept only if it did."""
-    with collecting() as needed:
-        try:
-            value = rule(*args)
-        except Exception:  # NotApplicable, or SymPy gave up with an error of its own
-            return None
+    value, needed = _carried_out(rule, args)
     if value is None:
         return None
     try:

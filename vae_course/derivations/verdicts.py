@@ -4,6 +4,10 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
+# How a relation is written, and how that it does not hold.
+RELATIONS: dict[str | None, str] = {"==": "=", "<=": "≤", ">=": "≥", None: ""}
+DENIED: dict[str | None, str] = {"==": "≠", "<=": ">", ">=": "<", None: "≠"}
+
 
 @dataclass(frozen=True)
 class Proof:
