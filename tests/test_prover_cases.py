@@ -515,7 +515,8 @@ KINDS["steps that were too large"] = [
 M = sp.Matrix([[a, b], [c, x]])
 one, same = sp.Symbol("x", real=True), sp.IndexedBase("h", real=True)
 KINDS["limits, double and otherwise"] = [
-    (SPECIAL, L(L(x / (x + y), x, 0), y, 0), 0),
+    (SPECIAL, L(x / (x + y), x, 0), 0),
+    (TRUE, L(L(x / (x + y), x, 0), y, 0), 0),
     (FALSE, L(L(x / (x + y), x, 0), y, 0), L(L(x / (x + y), y, 0), x, 0)),
     (FALSE, L(L(X ** t, X, 1, "-"), t, oo), L(L(X ** t, t, oo), X, 1, "-")),
     (FALSE, L(x * y / (x ** 2 + y ** 2), x, 0), R(1, 2)),
