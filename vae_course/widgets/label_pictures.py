@@ -63,7 +63,7 @@ def _disc(label: int, across: int) -> Image.Image:
         ink = "black" if 0.3 * red + 0.59 * green + 0.11 * blue > 125 else "white"
         font = ImageFont.load_default(FINE * (12 if len(text) == 1 else 9 if len(text) == 2 else 6))
         pen.text((side / 2, side / 2), text, fill=ink, font=font, anchor="mm")
-    return canvas.resize((across, across), Image.Resampling.LANCZOS)
+    return canvas.resize((across, across), Image.Resampling.BOX)
 
 
 def error_bars(errors: Mapping[str, tuple[float | None, float | None]], chosen: str, width: int) -> np.ndarray:
