@@ -121,13 +121,19 @@ class _LabelMap(PadExplorer):
                          buttons={TOGGLE: lambda: self.toggle([self.nearest(self.position)]), NONE: self.clear})
         self._ground = np.asarray(Image.open(io.BytesIO(self.map)).convert("RGB"))
         self._stand_in.children = (self._map_beside_sliders, *self._stand_in.children)
-        left = [self._stand_in] if self.pad is None else [self.pad, self._stand_in]
-        self.image.layout.align_self = "flex-start"
-        right = [self.image, self.menu, *self.buttons.values()]
-        both = ipywidgets.HBox([ipywidgets.VBox(left), ipywidgets.VBox(right)], layout={"flex_flow": "row wrap"})
-        style = ipywidgets.HTML(STYLE.replace("LIVE", f"live-{self.model_id}"), layout={"display": "none"})
-        self.children = (both, self.state, style)
+        self._lay_out()
         self._labels_changed()
+
+    def _lay_out(self) -> None:
+        """The picture and the controls below each other beside the map, or, where there is no room, both below the map."""
+        left = [self._stand_in] if self.pad is None else [self.pad, self._stand_in]
+        self.image.layout.align_self, self.image.layout.margin = "flex-start", "0 8px"
+        controls = ipywidgets.VBox([self.menu, *self.buttons.values()], layout={"width": f"{PANEL + 10}px"})
+        right = ipywidgets.HBox([self.image, controls], layout={"flex": f"1 1 {PANEL + 20}px", "flex_flow": "row wrap",
+                                                                "align_content": "flex-start"})
+        style = ipywidgets.HTML(STYLE.replace("LIVE", f"live-{self.model_id}"), layout={"display": "none"})
+        both = ipywidgets.HBox([ipywidgets.VBox(left), right], layout={"flex_flow": "row wrap"})
+        self.children = (both, self.state, style)
 
     # ------------------------------------------------------------ what a press does
 
