@@ -372,7 +372,8 @@ def bad(**changed) -> Explorer:
 @pytest.mark.parametrize("changed, words", [
     ({"codes": np.zeros((300, 20))}, "codes have shape (300, 20). Give two columns, e.g. codes[:, :2]"),
     ({"test_codes": np.zeros((411, 3))}, "test_codes have shape (411, 3)"),
-    ({"codes": CODES[:0]}, "Encode a data set first"),
+    ({"codes": CODES[:0]}, "codes: An explorer needs the codes of several images"),
+    ({"test_codes": TEST_CODES[:0], "test_labels": TEST_LABELS[:0]}, "test_codes: An explorer needs the codes"),
     ({"codes": np.full((300, 2), np.nan)}, "training diverged"),
     ({"codes": np.zeros((4001, 2)), "images": np.zeros((4001, 2, 2))}, "room for 4,000 codes, and got 4,001"),
     ({"images": IMAGES[:7]}, "300 codes and 7 images"),
@@ -380,7 +381,7 @@ def bad(**changed) -> Explorer:
     ({"images": 3.0 * IMAGES}, "must lie in [0, 1]"),
     ({"labels": LABELS[:7]}, "300 codes and labels of shape (7,)"),
     ({"labels": LABELS / 2}, "labels must be whole numbers"),
-    ({"test_labels": TEST_LABELS[:7]}, "411 codes and labels of shape (7,)"),
+    ({"test_labels": TEST_LABELS[:7]}, "test_labels: There are 411 codes and labels of shape (7,)"),
     ({"test_labels": TEST_LABELS.astype(float)}, "test_labels must be whole numbers"),
     ({"labelled": [0, 300]}, "labelled goes from 0 to 300"),
     ({"labelled": [0, 300]}, "from 0 to 299"),

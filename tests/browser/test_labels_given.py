@@ -124,7 +124,7 @@ def test_touch(notebook):
 
     place, away = an_unlabelled_place(explorer), explorer.pad.point(0.7, 0.3)
     touch("touchStart", place)
-    touch("touchMove", (place[0] + 2, place[1] - 1))  # a finger trembles
+    touch("touchMove", (place[0] + 8, place[1] - 6))  # a finger trembles
     touch("touchEnd")
     given = wait_for_labels(explorer, 21, "has the label")
     touch("touchStart", place)
@@ -184,3 +184,22 @@ def test_where_the_front_end_does_not_answer(notebook):
     notebook.allowed.append("")  # JupyterLab says in many ways that a front end is missing
     [explorer] = open_and_run(notebook, CALL)
     stand_in_works(explorer)
+
+
+def test_a_click_is_answered_while_a_cell_is_busy(notebook):
+    busy = ('from pathlib import Path\nprint("began", flush=True)\nstop = time.time() + 300\n'
+            'while time.time() < stop and not Path("enough").exists():\n    np.linalg.inv(np.eye(30))\nprint("ended")')
+    enough = notebook.root / "enough"
+    enough.unlink(missing_ok=True)
+    notebook.open([spot.SOURCE, CALL, busy], "busy-labels")
+    notebook.start()
+    said = notebook.page.locator(".jp-OutputArea-output")
+    said.filter(has_text=re.compile("^began")).wait_for()
+    until(notebook.page, lambda: len(notebook.explorers()) == 1, "the explorer")
+    [explorer] = notebook.explorers()
+    until(notebook.page, explorer.pad.element.is_visible, "the pad")
+    notebook.page.mouse.click(*an_unlabelled_place(explorer))
+    wait_for_labels(explorer, 21, "has the label")
+    assert "ended" not in "".join(said.all_inner_texts()), "the label came only after the cell"
+    enough.touch()
+    notebook.finish()

@@ -25,7 +25,7 @@ def nearest_label(codes: np.ndarray, places: np.ndarray) -> Answer:
 
 
 def spread_labels(codes: np.ndarray, places: np.ndarray) -> Answer:
-    """Labels spread from code to code over the graph of nearest neighbours, so that they stay where codes are dense.
+    """Labels spread from code to code over the graph of nearest neighbours: far where codes are dense, hardly across gaps.
 
     A code passes 0.99 of what it receives on to its neighbours; the class of which most arrives wins. A place gets the class
     of which most arrives at the five codes nearest to it. Where nothing arrives, the nearest label decides. As more than one

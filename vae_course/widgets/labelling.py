@@ -48,7 +48,8 @@ class Labelling:
 
     def _set(self, labelled: np.ndarray) -> None:
         which = np.flatnonzero(labelled)
-        answers = {name: learn(which, self.labels[which]) if len(which) else None for name, learn in self._learn.items()}
+        answers = {name: np.asarray(learn(which, self.labels[which])) if len(which) else None
+                   for name, learn in self._learn.items()}
         before, self.labelled, self._answers = self.errors, labelled, answers
         self.errors = {name: (self._error(answer), before.get(name, (None, None))[0]) for name, answer in answers.items()}
 

@@ -62,9 +62,9 @@ def label_map(codes, images, labels, labelled, test_codes, test_labels, *,
     if len(codes) > MOST:
         raise CannotExplore(f"The map has room for {MOST:,} codes, and got {len(codes):,}. Give some of them, e.g. "
                             f"codes[:2000], with their images and labels.")
-    labels = _check_whole("labels", check_one_label_each(labels, codes))
+    labels = _check_classes("labels", labels, codes)
     test_codes = _check_plane("test_codes", test_codes)
-    test_labels = _check_whole("test_labels", check_one_label_each(test_labels, test_codes))
+    test_labels = _check_classes("test_labels", test_labels, test_codes)
     if not classifiers:
         raise CannotExplore("classifiers has no entry. Leave it out, or give names with functions such as those of "
                             "widgets.CLASSIFIERS.")
@@ -74,14 +74,21 @@ def label_map(codes, images, labels, labelled, test_codes, test_labels, *,
 
 
 def _check_plane(name: str, codes) -> np.ndarray:
-    codes = check_codes(codes).astype(float)
+    try:
+        codes = check_codes(codes).astype(float)
+    except CannotExplore as problem:
+        raise CannotExplore(f"{name}: {problem}") from problem
     if codes.shape[1] != 2:
         raise CannotExplore(f"The map has two axes, and {name} have shape {codes.shape}. Give two columns, e.g. "
                             f"{name}[:, :2], or the codes of a model with two latents.")
     return codes
 
 
-def _check_whole(name: str, labels: np.ndarray) -> np.ndarray:
+def _check_classes(name: str, labels, codes: np.ndarray) -> np.ndarray:
+    try:
+        labels = check_one_label_each(labels, codes)
+    except CannotExplore as problem:
+        raise CannotExplore(f"{name}: {problem}") from problem
     if labels.dtype.kind not in "iu":
         raise CannotExplore(f"{name} must be whole numbers, the classes, and they are {labels.dtype}. "
                             f"Take the labels of the data set, e.g. train.labels.")

@@ -1,6 +1,6 @@
 // A map with a point that is dragged; where a press means something, a click, Enter or Space presses at the point.
 const STEP = 0.1;
-const HELD_STILL = 5, RING = 11;  // pixels: a click may tremble so far; how far the ring is from its centre
+const HAND = 5, FINGER = 12, RING = 11;  // pixels: a click may tremble so far; the ring's radius
 
 function put(model, [x, y], marker) {
   const [left, top, width, height] = model.get("frame");
@@ -64,7 +64,8 @@ function render({ model, el }) {
     event.stopPropagation();
   });
   let click = null;  // where the pointer went down, until it has moved too far for a click
-  const far = event => Math.hypot(event.clientX - click.x, event.clientY - click.y) > HELD_STILL;
+  const far = event =>
+    Math.hypot(event.clientX - click.x, event.clientY - click.y) > (event.pointerType === "mouse" ? HAND : FINGER);
   area.addEventListener("pointerdown", event => {
     if (event.button !== 0) return;
     area.setPointerCapture(event.pointerId);
