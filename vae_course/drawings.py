@@ -74,15 +74,16 @@ def _connect(places: Mapping[str, np.ndarray], arrow: Arrow, middle: np.ndarray,
     along = end - start
     normal = np.array([-along[1], along[0]]) / np.hypot(*along)     # to the left of the arrow
     away = normal @ ((start + end) / 2 - middle)
-    # An arrow through the middle has no outer side: the right one, or the upper one, whatever its direction.
-    outward = normal * np.sign(away if abs(away) > 1e-9 else normal @ (1, 1e-3))
+    through = abs(away) < 1e-9      # the middle: no outer side, so the right one, or the upper one, whatever its direction
+    outward = normal * np.sign(normal @ (1, 1e-3) if through else away)
     turn = -bend * np.sign(normal @ outward)                        # Matplotlib's rad > 0 bends to the right
     ax.add_patch(FancyArrowPatch(
         tuple(start), tuple(end), arrowstyle="-|>", mutation_scale=16, shrinkA=RADIUS, shrinkB=RADIUS, color=colour,
         linewidth=1.6, connectionstyle=f"arc3,rad={turn}", linestyle=(0, (4, 2.5)) if bend else "-", clip_on=False,
         zorder=1))
     if len(arrow) == 3:
-        side, part = (outward, 0.5) if bend else (-outward, 0.35)   # parents leave more room than their child
+        side = outward if bend else -outward
+        part = 0.5 if bend or through else 0.35     # between two arrows there is more room by the parents than by the child
         at = start + part * along + outward * bend / 2 * np.hypot(*along)
         ax.annotate(f"${arrow[2]}$".replace("|", r"\,|\,"), at, 8 * side, textcoords="offset points", color=colour,
                     fontsize=14, math_fontfamily="cm", ha=_align(side[0], "left", "right"),
