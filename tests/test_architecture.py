@@ -23,10 +23,11 @@ ARROWS = {
     "training.__main__": {"checkpoints", "conditional", "data", "evaluation", "models", "objectives", "runtime"},
     "checks": {"densities", "derivations", "models", "objectives"},     # the prover judges answers that are derivations
     "linear_gaussian": {"densities"},
+    "drawings": {"plots"},
     "widgets": {"derivations", "latent", "plots"},
 }
 ONLY_IN = {"ipywidgets": {"widgets"}, "sympy": {"derivations"}}       # library → the modules that may import it
-TORCH_FREE = {"downloads", "latent", "plots", "derivations", "widgets"}
+TORCH_FREE = {"downloads", "drawings", "latent", "plots", "derivations", "widgets"}
 LIMIT_MODULE, LIMIT_FUNCTION = 300, 40
 
 

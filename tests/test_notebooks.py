@@ -1,5 +1,7 @@
 """The rules that every chapter keeps: its anatomy, lengths, stored outputs, exercises, addresses."""
 
+import copy
+import dis
 import json
 import os
 import re
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -19,6 +22,7 @@ from vae_course import checks  # noqa: E402
 
 PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
+NEW_STYLE_FROM = 13     # the first chapter with narrow code, drawings and three kinds of exercises; older ones follow
 
 # The set-up cell is the same in every chapter but for what it imports from the course and beside torch.
 SETUP = re.compile(r"""(?P<install>from importlib\.util import find_spec
@@ -31,6 +35,9 @@ runtime\.seed_everything\(0\)\Z""")
 
 every_notebook = pytest.mark.parametrize("notebook", [nbformat.read(path, as_version=4) for path in PATHS],
                                          ids=[path.stem for path in PATHS])
+every_new_chapter = pytest.mark.parametrize(
+    "notebook", [nbformat.read(path, as_version=4) for path in PATHS if int(path.stem[:2]) >= NEW_STYLE_FROM],
+    ids=[path.stem for path in PATHS if int(path.stem[:2]) >= NEW_STYLE_FROM])
 FIRST = nbformat.read(PATHS[0], as_version=4)
 every_path = pytest.mark.parametrize("path", PATHS, ids=[path.stem for path in PATHS])
 
@@ -171,6 +178,118 @@ def test_links_lead_somewhere(path):
         if cell.cell_type == "markdown":
             for target in re.findall(r"\]\(([^)\s]+)\)", cell.source):
                 assert target.startswith("https://") or (path.parent / target).is_file(), target
+
+
+# ---------------------------------------------------------------- folded cells
+
+def notebook_of(*cells: tuple[str, list[str]]):
+    """A notebook of code cells, each a source and its tags."""
+    return nbformat.v4.new_notebook(cells=[
+        nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)} if tags else {}) for source, tags in cells])
+
+
+def names_in(source: str) -> tuple[set[str], set[str]]:
+    """The names that a cell reads before it binds them, and those that it binds."""
+    code = compile(TransformerManager().transform_cell(source), "cell", "exec")
+    read, bound = set(), set()
+    for step in dis.get_instructions(code):
+        if step.opname == "STORE_NAME":
+            bound.add(step.argval)
+        elif step.opname == "LOAD_NAME" and step.argval not in bound:
+            read.add(step.argval)
+    inner = [part for part in code.co_consts if hasattr(part, "co_code")]
+    for part in inner:      # functions, comprehensions
+        inner += [deeper for deeper in part.co_consts if hasattr(deeper, "co_code")]
+        read |= {step.argval for step in dis.get_instructions(part) if step.opname == "LOAD_GLOBAL"} - bound
+    return read, bound
+
+
+def handed_on_unseen(notebook) -> list[str]:
+    """Names that an open cell takes from a folded one which does not announce them in its title."""
+    unseen: set[str] = set()
+    found = []
+    for cell in code_cells(notebook):
+        read, bound = names_in(cell.source)
+        folded = "plumbing" in tags(cell)
+        if not folded:
+            found += sorted(read & unseen)
+        unseen -= bound
+        if folded:
+            unseen |= bound - set(re.findall(r"\w+", cell.source.splitlines()[0]))
+    return found
+
+
+@every_notebook
+def test_the_cells_tagged_plumbing_are_folded_and_no_others(notebook):
+    folded = copy.deepcopy(notebook)
+    tool.fold(folded)
+    assert folded == notebook, "python tools/notebooks.py fold"
+    for cell in code_cells(notebook):
+        if "plumbing" in tags(cell):
+            assert len(cell.source.splitlines()[0]) <= 64, "a title is cut off in a window of 800 pixels"
+
+
+@every_notebook
+def test_a_folded_cell_hands_on_only_what_its_title_names(notebook):
+    assert handed_on_unseen(notebook) == []
+
+
+def test_folding_and_unfolding():
+    notebook = notebook_of(("x = 1", []), ("# Draw it\nprint(x)  # again", ["plumbing", "nbval-check-output"]))
+    notebook.cells[1].metadata["jupyter"] = {"outputs_hidden": False}
+    before = copy.deepcopy(notebook)
+    tool.fold(notebook)
+    assert notebook.cells[0] == before.cells[0] and tool.source_hash(notebook) == tool.source_hash(before)
+    assert notebook.cells[1].source == "# @title Draw it\nprint(x)  # again"
+    assert notebook.cells[1].metadata == {"tags": ["plumbing", "nbval-check-output", "hide-input"], "cellView": "form",
+                                          "jupyter": {"outputs_hidden": False, "source_hidden": True}}
+    tool.fold(again := copy.deepcopy(notebook))
+    assert again == notebook
+    notebook.cells[1].metadata["tags"].remove("plumbing")
+    before.cells[1].metadata["tags"].remove("plumbing")
+    tool.fold(notebook)
+    assert notebook == before
+
+
+def test_a_cell_without_a_title_is_not_folded():
+    with pytest.raises(ValueError, match="begins with a comment"):
+        tool.fold(notebook_of(("print(1)", ["plumbing"])))
+
+
+@pytest.mark.parametrize("folded, later, unseen", [
+    ("# Draw\nfig, ax = subplots()", "ax.plot()", ["ax"]),
+    ("# Draw\nfor k in range(3): print(k)", "for k in range(2): print(k)", []),
+    ("# Draw\nfor k in range(3): print(k)", "f = lambda: [j + k for j in range(2)]", ["k"]),
+    ("# Draw\nfor k in range(3): print(k)", "k += 1", ["k"]),
+    ("# Read the images: x_train\nx_train, y = read()", "len(x_train)", []),
+    ("# Read the images: x_train\nx_train, y = read()", "y", ["y"]),
+    ("# Draw\ndef loss(): ...", "print([k for k in map(loss, range(2))])", ["loss"]),
+])
+def test_what_a_folded_cell_hands_on_would_be_seen(folded, later, unseen):
+    assert handed_on_unseen(notebook_of((folded, ["plumbing"]), ("%pip list", []), (later, []))) == unseen
+
+
+# ---------------------------------------------------------------- the new style
+
+@every_new_chapter
+def test_code_is_narrow(notebook):
+    wide = [line for cell in code_cells(notebook) for line in cell.source.splitlines() if len(line) > 88]
+    assert not wide, "\n".join(wide)
+
+
+@every_new_chapter
+def test_there_is_a_drawing_of_an_idea(notebook):
+    assert any(re.search(r"\bdrawings\.draw_\w+\(", cell.source) for cell in code_cells(notebook))
+
+
+@every_new_chapter
+def test_exercises_are_of_three_kinds(notebook):
+    headings = re.findall(r"^### Exercise (.*)", prose(notebook), flags=re.MULTILINE)
+    kinds = [re.fullmatch(r"(\d+\.\d) · (derive|compute|experiment): \S.*", heading) for heading in headings]
+    assert all(kinds), f"### Exercise 13.1 · derive: …, or compute: …, or experiment: …, not {headings}"
+    number = int(re.match(r"# (\d\d)", notebook.cells[0].source).group(1))
+    assert [kind.group(1) for kind in kinds] == [f"{number}.{k + 1}" for k in range(len(kinds))]
+    assert {kind.group(2) for kind in kinds} == {"derive", "compute", "experiment"}
 
 
 # ---------------------------------------------------------------- exercises

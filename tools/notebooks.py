@@ -1,6 +1,7 @@
-"""Keep the notebooks in order: store outputs, stamp the repository's address, take the README's picture.
+"""Keep the notebooks in order: fold cells, store outputs, stamp the repository's address, take the README's picture.
 
-    python tools/notebooks.py execute [notebook …]   # run each from a fresh kernel and store its outputs
+    python tools/notebooks.py execute [notebook …]   # fold, run each from a fresh kernel and store its outputs
+    python tools/notebooks.py fold [notebook …]      # fold the cells tagged `plumbing`, without running anything
     python tools/notebooks.py stamp                  # write the address of pyproject.toml into badges, set-up cells, README
     python tools/notebooks.py picture                # take docs/digits.png from the stored outputs of chapter 08
 """
@@ -40,9 +41,35 @@ def with_address(text: str, owner_and_name: str) -> str:
     return text
 
 
+def untitled(source: str) -> str:
+    """The source of a cell as it is unfolded: its title is a plain comment."""
+    return re.sub(r"\A# @title ", "# ", source)
+
+
+def fold(notebook) -> None:
+    """Fold the cells tagged `plumbing`, and unfold all others, in JupyterLab, Colab and on the site (tag `hide-input`).
+
+    A folded cell begins with a comment, which JupyterLab shows in place of the source, and Colab too after "@title".
+
+    Raises:
+        ValueError: if a cell tagged `plumbing` begins with anything else.
+    """
+    for cell in notebook.cells:
+        tags = [tag for tag in cell.metadata.pop("tags", []) if tag != "hide-input"]
+        jupyter = {key: value for key, value in cell.metadata.pop("jupyter", {}).items() if key != "source_hidden"}
+        cell.metadata.pop("cellView", None)
+        cell.source = untitled(cell.source)
+        if "plumbing" in tags:
+            if not re.match(r"# \w", cell.source):
+                raise ValueError(f"a folded cell begins with a comment that says what it does:\n{cell.source}")
+            cell.source = cell.source.replace("# ", "# @title ", 1)
+            cell.metadata["cellView"], jupyter["source_hidden"], tags = "form", True, [*tags, "hide-input"]
+        cell.metadata.update({key: value for key, value in {"tags": tags, "jupyter": jupyter}.items() if value})
+
+
 def source_hash(notebook) -> str:
-    """A fingerprint of the cells' sources: stored outputs belong to it."""
-    sources = "\0".join(f"{cell.cell_type}\0{cell.source}" for cell in notebook.cells)
+    """A fingerprint of the cells' sources, folded or not: stored outputs belong to it."""
+    sources = "\0".join(f"{cell.cell_type}\0{untitled(cell.source)}" for cell in notebook.cells)
     return hashlib.sha256(sources.encode()).hexdigest()[:16]
 
 
@@ -96,6 +123,7 @@ def execute(path: Path) -> None:
     from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)
+    fold(notebook)
     client = NotebookClient(notebook, timeout=600, kernel_name="python3", store_widget_state=False, record_timing=False,
                             resources={"metadata": {"path": str(path.parent)}})
     client.execute()
@@ -110,6 +138,16 @@ def execute(path: Path) -> None:
     notebook.metadata["vae_course"] = {"source": source_hash(notebook)}
     nbformat.write(notebook, path)
     print("executed", path.relative_to(ROOT))
+
+
+def store_folded(path: Path) -> None:
+    """Fold the cells of a notebook file where that changes it; its outputs stay."""
+    text = path.read_text(encoding="utf-8")
+    notebook = nbformat.reads(text, as_version=4)
+    fold(notebook)
+    if notebook != nbformat.reads(text, as_version=4):
+        nbformat.write(notebook, path)
+        print("folded", path.name)
 
 
 def picture() -> None:
@@ -130,9 +168,9 @@ def main(arguments: list[str]) -> None:
             stamp()
         case ["picture"]:
             picture()
-        case ["execute", *names]:
+        case [("execute" | "fold") as command, *names]:
             for path in map(Path, names) if names else sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
-                execute(path.resolve())
+                {"execute": execute, "fold": store_folded}[command](path.resolve())
         case _:
             sys.exit(__doc__)
 

@@ -15,7 +15,10 @@ COLOURS = {
     "posterior": "#D55E00",
     "reconstruction": "#009E73",
     "elbo": "#000000",
-    "kl": "#D55E00",
+    "log p(x)": "#CC79A7",
+    "second": "#E69F00",    # a second method beside the one that a chapter is about
+    "third": "#56B4E9",
+    "kl": "#D55E00",        # as the posterior's, whose distance from the prior it is
 }
 # Ten classes: the palette "muted" of Tol (2021), https://sronpersonalpages.nl/~pault/, and grey.
 CLASS_COLOURS = ["#332288", "#88CCEE", "#44AA99", "#117733", "#999933",

@@ -1,0 +1,174 @@
+"""Drawings of ideas: how many circles, boxes and arrows there are, where arrows end, whether words fit, at two sizes."""
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, Polygon
+
+from vae_course.drawings import RADIUS, SEEN, Box, draw_fan, draw_flow, draw_graph
+from vae_course.plots import COLOURS
+
+PLACES = {"y": (0, 1), "z_2": (1.6, 1), "x": (0.7, 0), "w": (0.7, -1)}
+MODEL = [("y", "x", "p(x|y,z_2)"), ("z_2", "x"), ("x", "w")]
+POSTERIOR = [("x", "y", "q(y|x)"), ("x", "z_2"), ("y", "z_2"), ("w", "x")]
+
+
+def axes(width: float, height: float):
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure.subplots()
+
+
+@pytest.fixture(params=[(8, 4), (4, 3)], ids=["notebook", "phone"])
+def ax(request):
+    return axes(*request.param)
+
+
+def arrows(ax) -> list[FancyArrowPatch]:
+    return [patch for patch in ax.patches if isinstance(patch, FancyArrowPatch)]
+
+
+def boxes(ax) -> list[Polygon]:
+    return [patch for patch in ax.patches if isinstance(patch, Polygon)]
+
+
+def pixels(arrow) -> np.ndarray:
+    """The corners of an arrow's outline, head and all, in pixels; the width of the line adds up to 3 to its tip."""
+    path = arrow.get_path()
+    return arrow.get_transform().transform(path.vertices[path.codes != path.CLOSEPOLY])
+
+
+def written(ax) -> set[str]:
+    return {text.get_text() for text in ax.texts}
+
+
+# ---------------------------------------------------------------- graphs
+
+def test_circles_say_what_is_observed(ax):
+    draw_graph(PLACES, ax, p=MODEL, seen=["x"], sometimes=["y"], notes={"z_2": "style", "w": "ink", "x": "a picture"})
+    faces, rims = ax.lines[::2], ax.lines[1::2]
+    look = [(to_hex(face.get_markerfacecolor()).upper(), face.get_fillstyle()) for face in faces]
+    assert look == [(SEEN, "left"), ("#FFFFFF", "full"), (SEEN, "full"), ("#FFFFFF", "full")]
+    assert [(rim.get_xdata()[0], rim.get_ydata()[0]) for rim in rims] == list(PLACES.values())
+    assert {"$y$", "$z_2$", "$x$", "$w$", "style", "ink", "a picture", r"$p(x\,|\,y,z_2)$"} == written(ax)
+
+
+def test_arrows_lead_from_rim_to_rim(ax):
+    draw_graph(PLACES, ax, p=MODEL, q=POSTERIOR)
+    ax.figure.canvas.draw()
+    radius = RADIUS * ax.figure.dpi / 72
+    assert len(arrows(ax)) == len(MODEL) + len(POSTERIOR)
+    for arrow, (start, end, *_) in zip(arrows(ax), MODEL + POSTERIOR):
+        for name in (start, end):
+            distance = np.hypot(*(pixels(arrow) - ax.transData.transform(PLACES[name])).T).min()
+            assert distance == pytest.approx(radius, abs=3), (start, end)
+
+
+def test_the_posterior_is_dashed_and_bends_outward(ax):
+    draw_graph(PLACES, ax, p=MODEL, q=POSTERIOR)
+    ax.figure.canvas.draw()
+    solid, dashed = arrows(ax)[:len(MODEL)], arrows(ax)[len(MODEL):]
+    assert {(arrow.get_linestyle(), to_hex(arrow.get_edgecolor())) for arrow in solid} == {("-", "#000000")}
+    assert {to_hex(arrow.get_edgecolor()).upper() for arrow in dashed} == {COLOURS["posterior"]}
+    assert all(arrow.get_linestyle() != "-" for arrow in dashed)
+    middle = np.mean(list(PLACES.values()), axis=0)
+    for arrow, (start, end, *_) in zip(dashed[:3], POSTERIOR):
+        straight = (np.array(PLACES[start]) + PLACES[end]) / 2
+        bent = ax.transData.inverted().transform(pixels(arrow)).mean(axis=0)
+        assert np.linalg.norm(bent - middle) > np.linalg.norm(straight - middle) + 0.02, (start, end)
+
+
+@pytest.mark.parametrize("other, side", [((0, 2), (1, 0)), ((0, -3), (1, 0)), ((3, 0), (0, 1)), ((2, -1), (1, 2))])
+def test_an_arrow_through_the_middle_bends_to_one_side_in_both_directions(other, side):
+    ax = axes(5, 4)
+    draw_graph({"x": (0, 0), "z": other}, ax, p=[], q=[("x", "z", "q(z|x)"), ("z", "x", "r(x|z)")])
+    ax.figure.canvas.draw()
+    for arrow in arrows(ax):
+        bent = ax.transData.inverted().transform(pixels(arrow)).mean(axis=0)
+        assert (bent - np.array(other) / 2) @ side > 0.02
+
+
+@pytest.mark.parametrize("change, words", [
+    ({"p": [("z", "x")]}, "'z' is not one of the nodes: y, z_2, x, w"), ({"q": [("x", "u")]}, "'u' is not one"),
+    ({"seen": ["X"]}, "'X' is not one"), ({"sometimes": ["v"]}, "'v' is not one"), ({"notes": {"n": "?"}}, "'n' is not one"),
+    ({"p": [("x", "x")]}, "leads from 'x' to itself"),
+])
+def test_wrong_names_are_refused(change, words):
+    with pytest.raises(ValueError, match=words):
+        draw_graph(PLACES, axes(4, 3), **{"p": MODEL, **change})
+
+
+# ---------------------------------------------------------------- architectures
+
+LABEL = Box("y", "10", "given")
+FLOW = [[("$x$", "784 pixels", "given"), LABEL], ("encoder", "400", "narrows"), [("z", "20"), LABEL],
+        ("decoder", "300", "widens"), (r"$p(x\,|\,y, z)$", "784")]
+
+
+def test_boxes_and_arrows_of_an_architecture(ax):
+    draw_flow(FLOW, ax)
+    assert [to_hex(box.get_edgecolor()).upper() for box in boxes(ax)] == [
+        "#000000", "#000000", COLOURS["posterior"], "#000000", "#000000", COLOURS["reconstruction"], "#000000"]
+    assert [k for k, box in enumerate(boxes(ax)) if to_hex(box.get_facecolor()).upper() == SEEN] == [0, 1, 4]
+    sides = np.array([box.get_xy()[:4, 1] for box in boxes(ax)]) @ [[-1, 0], [1, 0], [0, 1], [0, -1]]
+    assert np.sign(np.round(sides[:, 0] - sides[:, 1], 9)).tolist() == [0, 0, 1, 0, 0, -1, 0]
+    assert len(arrows(ax)) == 2 + 1 + 2 + 1                                # none ends at the y that is given
+    assert {"encoder", "400", "decoder", "300", "784 pixels"} < written(ax)
+
+
+def test_arrows_lead_from_side_to_side(ax):
+    draw_flow(FLOW, ax)
+    ax.figure.canvas.draw()
+    x, y, encoder, z, given, decoder, out = (ax.transData.transform(box.get_xy()) for box in boxes(ax))
+    ends = [(x, encoder), (y, encoder), (encoder, z), (z, decoder), (given, decoder), (decoder, out)]
+    for arrow, (start, end) in zip(arrows(ax), ends):
+        path = pixels(arrow)
+        for (low, high), at in ((start[[3, 2]], path[:, 0].argmin()), (end[[0, 1]], path[:, 0].argmax())):
+            assert path[at, 0] == pytest.approx(low[0], abs=4)              # a right side, then a left one
+            assert low[1] - 2 <= path[at, 1] <= high[1] + 2
+
+
+def test_words_fit_into_their_boxes(ax):
+    draw_flow(FLOW, ax)
+    ax.figure.canvas.draw()
+    for k, box in enumerate(boxes(ax)):
+        extent = box.get_window_extent()
+        for text in ax.texts[2 * k:2 * k + 2]:
+            inner = text.get_window_extent()
+            assert extent.x0 < inner.x0 and inner.x1 < extent.x1, text.get_text()
+            assert extent.y0 < inner.y0 and inner.y1 < extent.y1, text.get_text()
+
+
+@pytest.mark.parametrize("columns, words", [
+    ([], "at least one column"), ([("x", "2"), []], "a box in each"),
+    ([("x", "2", "round")], "'x' has the form 'round', not one of box, given, narrows, widens"),
+])
+def test_an_architecture_that_cannot_be_drawn(columns, words):
+    with pytest.raises(ValueError, match=words):
+        draw_flow(columns, axes(4, 2))
+
+
+# ---------------------------------------------------------------- a sum over what is not known
+
+def test_lines_of_a_fan_are_as_thick_as_their_weights(ax):
+    weights = {"y = 0": 0.1, "y = 1": 0.7, "y = 2": 0.0, "y = 3": 0.2}
+    draw_fan(np.eye(5, 7), weights, ax)
+    assert [line.get_ydata().tolist() for line in ax.lines] == [[1.5, row] for row in range(4)]
+    assert np.argsort([line.get_linewidth() for line in ax.lines]).tolist() == [2, 0, 3, 1]
+    assert {to_rgb(line.get_color()) for line in ax.lines} == {to_rgb(COLOURS["posterior"])}
+    assert written(ax) == set(weights)
+    low, high = ax.get_ylim()
+    assert low > 3 and high < 0                                             # row 0 is above
+    ax.figure.canvas.draw()
+    picture = ax.artists[0].get_window_extent()
+    assert picture.y0 < ax.transData.transform((0, 1.5))[1] < picture.y1
+    assert picture.x1 < ax.texts[0].get_window_extent().x0
+
+
+def test_a_fan_that_cannot_be_drawn():
+    with pytest.raises(ValueError, match=r"\(H, W\), got \(3, 4, 5\)"):
+        draw_fan(np.zeros((3, 4, 5)), {"a": 1.0}, axes(4, 3))
+    with pytest.raises(ValueError, match=r"in \[0, 1\], got {'a': 1.5}"):
+        draw_fan(np.zeros((4, 5)), {"a": 1.5}, axes(4, 3))

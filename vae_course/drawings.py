@@ -1,0 +1,199 @@
+"""draw_*(idea, ax): pictures of ideas: what depends on what, what a network is made of. One Axes; nothing is shown."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.colors import to_rgba
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+from matplotlib.patches import FancyArrowPatch, Polygon
+from numpy.typing import ArrayLike
+
+from vae_course.plots import COLOURS
+
+RADIUS = 18             # of a variable's circle, in points, whatever the size of the figure
+SEEN = "#C9C9C9"        # the grey of what is observed
+NOTE = {"color": COLOURS["data"], "fontsize": 11}
+
+Arrow = tuple[str, str] | tuple[str, str, str]  # from, to, and a label in mathtext
+
+
+def draw_graph(nodes: Mapping[str, tuple[float, float]], ax, *, p: Sequence[Arrow], q: Sequence[Arrow] = (),
+               seen: Collection[str] = (), sometimes: Collection[str] = (), notes: Mapping[str, str] | None = None) -> None:
+    """Draw a graph of variables: a white circle is latent, a grey one is observed, a half grey one is observed sometimes.
+
+    Args:
+        nodes: name in mathtext, such as "z_1" → (column, row); rows are counted upwards.
+        p: arrows of the model, solid and straight: ("z", "x"), or ("z", "x", "p(x|z)") with a label.
+        q: arrows of the posterior, dashed and bent away from the middle of the graph.
+        seen, sometimes: names of the variables that are observed in every example, and in some.
+        notes: name → words beside its circle.
+
+    Raises:
+        ValueError: if a name is not among the nodes, or an arrow leads from a node to itself.
+    """
+    notes = notes or {}
+    places = {name: np.array(place, dtype=float) for name, place in nodes.items()}
+    _check_names(nodes, p, q, [*seen, *sometimes, *notes])
+    middle = np.mean(list(places.values()), axis=0)
+    low, high = np.min(list(places.values()), axis=0), np.max(list(places.values()), axis=0)
+    ax.set(xlim=(low[0] - 0.5, high[0] + 0.5), ylim=(low[1] - 0.4, high[1] + 0.4), aspect="equal")
+    ax.set_axis_off()
+    for arrow in p:
+        _connect(places, arrow, middle, ax, bend=0, colour="black")
+    for arrow in q:
+        _connect(places, arrow, middle, ax, bend=0.28, colour=COLOURS["posterior"])
+    for name, (x, y) in places.items():
+        half = name in sometimes
+        ax.plot(x, y, "o", markersize=2 * RADIUS, fillstyle="left" if half else "full", markerfacecoloralt="white",
+                markerfacecolor=SEEN if half or name in seen else "white", markeredgewidth=0, clip_on=False)
+        ax.plot(x, y, "o", markersize=2 * RADIUS, fillstyle="none", color="black", markeredgewidth=1.3, clip_on=False)
+        ax.text(x, y, f"${name}$", ha="center", va="center", fontsize=17, math_fontfamily="cm", zorder=3)
+    for name, words in notes.items():
+        x, y = places[name]
+        # Below the lowest row, above the highest one, else on the right, where no arrow ends.
+        dx, dy = (0, -1) if y == low[1] else (0, 1) if y == high[1] else (1, 0)
+        ax.annotate(words, (x, y), (dx * 1.4 * RADIUS, dy * 1.3 * RADIUS), textcoords="offset points",
+                    ha="left" if dx else "center", va="center" if dx else "top" if dy < 0 else "bottom",
+                    annotation_clip=False, **NOTE)
+
+
+def _check_names(nodes: Mapping, p: Sequence[Arrow], q: Sequence[Arrow], others: Sequence[str]) -> None:
+    for start, end, *_ in [*p, *q]:
+        if start == end:
+            raise ValueError(f"an arrow leads from {start!r} to itself")
+    for name in [*others, *(end for arrow in [*p, *q] for end in arrow[:2])]:
+        if name not in nodes:
+            raise ValueError(f"{name!r} is not one of the nodes: {', '.join(nodes)}")
+
+
+def _connect(places: Mapping[str, np.ndarray], arrow: Arrow, middle: np.ndarray, ax, bend: float, colour: str) -> None:
+    """An arrow from rim to rim, dashed if bent, its label on the side of the bend, or of the middle if it is straight."""
+    start, end = (places[name] for name in arrow[:2])
+    along = end - start
+    normal = np.array([-along[1], along[0]]) / np.hypot(*along)     # to the left of the arrow
+    away = normal @ ((start + end) / 2 - middle)
+    through = abs(away) < 1e-9      # the middle: no outer side, so the right one, or the upper one, whatever its direction
+    outward = normal * np.sign(normal @ (1, 1e-3) if through else away)
+    turn = -bend * np.sign(normal @ outward)                        # Matplotlib's rad > 0 bends to the right
+    ax.add_patch(FancyArrowPatch(
+        tuple(start), tuple(end), arrowstyle="-|>", mutation_scale=16, shrinkA=RADIUS, shrinkB=RADIUS, color=colour,
+        linewidth=1.6, connectionstyle=f"arc3,rad={turn}", linestyle=(0, (4, 2.5)) if bend else "-", clip_on=False,
+        zorder=1))
+    if len(arrow) == 3:
+        side = outward if bend else -outward
+        part = 0.5 if bend or through else 0.35     # between two arrows there is more room by the parents than by the child
+        at = start + part * along + outward * bend / 2 * np.hypot(*along)
+        ax.annotate(f"${arrow[2]}$".replace("|", r"\,|\,"), at, 8 * side, textcoords="offset points", color=colour,
+                    fontsize=14, math_fontfamily="cm", ha=_align(side[0], "left", "right"),
+                    va=_align(side[1], "bottom", "top"), annotation_clip=False)
+
+
+def _align(towards: float, positive: str, negative: str) -> str:
+    return positive if towards > 0.4 else negative if towards < -0.4 else "center"
+
+
+class Box(NamedTuple):
+    """A box of `draw_flow`: its words, a shape beneath them, and its form, one of `FORMS`."""
+    words: str
+    shape: str = ""
+    form: str = "box"
+
+
+class Form(NamedTuple):
+    """How a box looks: the heights of its left and right sides, its line, and its filling."""
+    before: float
+    after: float
+    line: str
+    filling: tuple[str, float]  # a colour and how much of it
+
+
+POSTERIOR, RECONSTRUCTION = COLOURS["posterior"], COLOURS["reconstruction"]
+FORMS = {"box": Form(0.6, 0.6, "black", ("white", 1)), "given": Form(0.6, 0.6, "black", (SEEN, 1)),
+         "narrows": Form(0.95, 0.6, POSTERIOR, (POSTERIOR, 0.15)),
+         "widens": Form(0.6, 0.95, RECONSTRUCTION, (RECONSTRUCTION, 0.15))}
+GAP = 2.2               # letters between two columns
+
+
+def draw_flow(columns: Sequence[tuple | Sequence[tuple]], ax) -> None:
+    """Draw an architecture from left to right, with arrows from every box of a column to every box of the next one.
+
+    A box is plain; or "given", which is grey and no arrow ends there; or "narrows", as an encoder does; or "widens", as a
+    decoder does. Words become as large as the Axes allow.
+
+    Args:
+        columns: of each its boxes from top to bottom, a list of `Box` or of tuples (words, shape, form); or one box alone.
+
+    Raises:
+        ValueError: if there is no column, an empty one, or a form that is not known.
+    """
+    stacks = [[Box(*box) for box in ([column] if isinstance(column, tuple) else column)] for column in columns]
+    if not stacks or not all(stacks):
+        raise ValueError("draw_flow needs at least one column, and a box in each")
+    for box in (box for stack in stacks for box in stack):
+        if box.form not in FORMS:
+            raise ValueError(f"{box.words!r} has the form {box.form!r}, not one of {', '.join(FORMS)}")
+    widths = [max(_letters(words) for box in stack for words in box[:2]) + 1.8 for stack in stacks]
+    lefts = np.cumsum([0, *(width + GAP for width in widths)])
+    heights = [(len(stack) - 1) / 2 - np.arange(len(stack)) for stack in stacks]
+    rows = max(map(len, stacks))
+    ax.set(xlim=(-0.3, lefts[-1] - GAP + 0.3), ylim=(-rows / 2, rows / 2))
+    ax.set_axis_off()
+    ax.figure.draw_without_rendering()                              # the layout gives the Axes their size
+    room = 72 * ax.get_window_extent().size / ax.figure.dpi         # in points; a letter is about 0.6 of its size wide
+    size = min(16.0, room[0] / (lefts[-1] - GAP + 0.6) / 0.58, room[1] / rows / 4)
+    for k, stack in enumerate(stacks):
+        for box, y in zip(stack, heights[k]):
+            _draw_box(box, lefts[k], widths[k], y, size, ax)
+            for start in heights[k - 1] if k and box.form != "given" else []:
+                lean = np.clip(0.3 * (y - start), -0.13, 0.13)      # several arrows share a side
+                ax.add_patch(FancyArrowPatch((lefts[k] - GAP, start + lean), (lefts[k], y - lean), arrowstyle="-|>",
+                                             mutation_scale=12, shrinkA=1, shrinkB=1, linewidth=1.3, color="black"))
+
+
+def _letters(words: str) -> int:
+    """About how many letters wide the words are: a command of mathtext is one, its other signs are none."""
+    return len(re.sub(r"[${}_^]|\\[^ ]|\\", "", re.sub(r"\\[a-zA-Z]+", "x", words)))
+
+
+def _draw_box(box: Box, left: float, width: float, y: float, size: float, ax) -> None:
+    """A box or a trapezoid at height y, with its words and its shape in it."""
+    form, right, middle = FORMS[box.form], left + width, left + width / 2
+    before, after = form.before / 2, form.after / 2
+    ax.add_patch(Polygon([(left, y - before), (left, y + before), (right, y + after), (right, y - after)],
+                         facecolor=to_rgba(*form.filling), edgecolor=form.line, linewidth=1.3, joinstyle="round"))
+    formula = 1.2 if "$" in box.words else 1    # whose letters are small
+    for words, height, lift, align, colour in [
+            (box.words, formula * size, 0.15 if box.shape else -0.35, "baseline", "black"),
+            (box.shape, 0.8 * size, -0.25, "top", COLOURS["data"])]:
+        ax.annotate(words, (middle, y), (0, lift * size), textcoords="offset points", ha="center", va=align,
+                    fontsize=height, math_fontfamily="cm", color=colour)
+
+
+def draw_fan(image: ArrayLike, weights: Mapping[str, float], ax, colour: str = COLOURS["posterior"]) -> None:
+    """Draw one picture and a line from it to each of n names, as thick as its weight: a sum over what is not known.
+
+    Rows stand at 0, 1, … from above, so that bars can follow on Axes that share y.
+
+    Args:
+        image: (H, W), values in [0, 1].
+        weights: name → its weight, from 0 to 1.
+
+    Raises:
+        ValueError: if the image has another shape, or a weight lies outside [0, 1].
+    """
+    if np.ndim(image) != 2:
+        raise ValueError(f"image must have shape (H, W), got {np.shape(image)}")
+    if not all(0 <= weight <= 1 for weight in weights.values()):
+        raise ValueError(f"weights must lie in [0, 1], got {dict(weights)}")
+    middle = (len(weights) - 1) / 2
+    for row, (name, weight) in enumerate(weights.items()):
+        ax.plot([0, 1], [middle, row], color=colour, linewidth=0.7 + 5 * weight, alpha=0.4 + 0.6 * weight, zorder=1,
+                solid_capstyle="butt", clip_on=False)
+        ax.text(1.03, row, name, va="center", fontsize=11)
+    side = max(np.shape(image))
+    ax.add_artist(AnnotationBbox(OffsetImage(image, zoom=56 / side, cmap="gray", interpolation="nearest", clim=(0, 1)),
+                                 (0, middle), pad=0, frameon=False, box_alignment=(0.5, 0.5)))
+    ax.set(xlim=(-0.25, 1.4), ylim=(len(weights) - 0.5, -0.5))
+    ax.set_axis_off()
