@@ -55,9 +55,11 @@ def test_a_click_gives_a_label_a_key_takes_it_and_the_button_brings_all_back(not
     page.mouse.click(*an_unlabelled_place(explorer))
     given = wait_for_labels(explorer, 21, "has the label", " → ")
     notebook.screenshot("explorer-label-map-clicked", explorer.element)
-    assert shown_map(explorer) != ground and given.picture != first.picture
-    ring = explorer.element.locator(".vae-pad-ring").bounding_box()
-    assert (ring["x"] + 11, ring["y"] + 11) == pytest.approx(explorer.pad.marker(), abs=3)
+    until(page, lambda: shown_map(explorer) != ground, "another boundary")
+    assert given.picture != first.picture
+    ring = explorer.element.locator(".vae-pad-ring")
+    until(page, lambda: (ring.bounding_box()["x"] + 11, ring.bounding_box()["y"] + 11) == pytest.approx(
+        explorer.pad.marker(), abs=3), "the ring where it was clicked")
     page.keyboard.press("Enter")  # the pad has the focus
     taken = wait_for_labels(explorer, 20, "no label yet", " → ")
     assert numbers(given.words.rpartition(":")[2]) == numbers(taken.words.rpartition(":")[2])[::-1]
@@ -170,7 +172,7 @@ def stand_in_works(explorer) -> None:
     until(explorer.page, lambda: image.get_attribute("alt") == explorer.words(), "the map says the same")
     explorer.press_button(BACK)
     explorer.wait_for_return(first)
-    assert image.get_attribute("src") == start
+    until(explorer.page, lambda: image.get_attribute("src") == start, "the map of the start")
 
 
 def test_without_anywidget(notebook):
