@@ -24,6 +24,7 @@ from vae_course.widgets import (
     axis_sliders,
     figure_sliders,
     interpolation,
+    label_map,
     latent_pad,
     latent_sliders,
     posterior_view,
@@ -62,6 +63,11 @@ def codes(latents: int) -> np.ndarray:
     return RNG.standard_normal((40, latents)) * np.linspace(2, 0.5, latents)
 
 
+def crowd() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """So many codes, with small images and labels, that each step of a slider comes to another one."""
+    return np.concatenate([codes(2) for _ in range(20)]), RNG.random((800, 7, 5)), np.arange(800) % 10
+
+
 EXPLORERS = {
     "pad": lambda: latent_pad(picture, codes(2), LABELS),
     "axes": lambda: axis_sliders(picture, codes(5), IMAGES, axes=3),
@@ -71,6 +77,7 @@ EXPLORERS = {
     "style-pad": lambda: style_pad(ask, codes(5), LABELS),
     "style-pad of two": lambda: style_pad(ask, codes(2), LABELS),
     "style-mix": lambda: style_mix(ask, codes(5), IMAGES, LABELS),
+    "label-map": lambda: label_map(*crowd(), range(15), codes(2), LABELS),
 }
 every_explorer = pytest.mark.parametrize("make", EXPLORERS.values(), ids=EXPLORERS)
 
@@ -93,7 +100,7 @@ def test_each_control_moves_the_picture_and_the_words_and_moving_back_restores_t
     start = box.image.value, box.state.value
     for control in box.controls.values():
         first = control.value
-        move(control, up=control.value < getattr(control, "max", np.inf))
+        move(control, up=isinstance(control, ipywidgets.Dropdown) or control.value < control.max)
         assert box.image.value != start[0] and box.state.value not in ("", start[1])
         control.value = first
         assert (box.image.value, box.state.value) == start
@@ -267,6 +274,14 @@ def test_without_anywidget_core_controls_do_the_work(without_anywidget):
     assert styles.state.value.startswith("digit 3 in the style (0.50, 0.00)")
     styles.buttons["back to the mean"].click()
     assert styles.controls["axis 1"].value == 0 and styles.state.value.startswith("digit 3 in the style (0.00, 0.00)")
+    labels = without_anywidget.label_map(*crowd(), range(15), codes(2), LABELS)
+    start = labels.image.value, labels._map_beside_sliders.value
+    labels.controls["z[0]"].value += 0.5
+    labels.buttons["give or take its label"].click()
+    assert labels.pad is None and "vae-map" in start[1] and labels._map_beside_sliders.value != start[1]
+    assert "has the label" in labels.state.value and " → " in labels.state.value
+    labels.buttons["back to the first labels"].click()
+    assert (labels.image.value, labels._map_beside_sliders.value) == start
     view = without_anywidget.posterior_view(posterior, picture, IMAGES)
     view.controls["image"].value = 3
     assert view.state.value.startswith("image 3")

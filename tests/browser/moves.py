@@ -5,7 +5,7 @@ import re
 import pytest
 from views import Explorer, Frame, Slider, numbers
 
-PADS = {"pad", "style-pad"}  # kinds with a pad
+PADS = {"pad", "style-pad", "label-map"}  # kinds with a pad
 
 
 def try_everything(explorer: Explorer, without_effect: set[str] = frozenset()) -> None:

@@ -32,6 +32,11 @@ def draw(ax, height, width):
 codes = np.random.default_rng(0).standard_normal((60, 3))
 images = np.stack([picture(z) for z in codes])
 labels = np.arange(60) % 10
+
+many = np.random.default_rng(1).standard_normal((700, 2))
+spots = np.stack([picture(z) for z in many])
+sectors, others = np.floor(np.arctan2(*many.T) * 2.5 / np.pi).astype(int) + 3, many[:, ::-1] / 2
+sectors_of_others = np.floor(np.arctan2(*others.T) * 2.5 / np.pi).astype(int) + 3
 '''
 
 CALLS = {  # kind of explorer → the cell that makes it
@@ -43,6 +48,7 @@ CALLS = {  # kind of explorer → the cell that makes it
     "posterior": "widgets.posterior_view(posterior, picture, images, labels)",
     "style-pad": "widgets.style_pad(ask, codes, labels)",
     "style-mix": "widgets.style_mix(ask, codes, images, labels)",
+    "label-map": "widgets.label_map(many, spots, sectors, range(20), others, sectors_of_others)",
     "proof-pad": 'widgets.proof_pad("Integral(x, (x, 0, 1))", "1/2", title="The area below a line")',
 }
 

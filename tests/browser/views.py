@@ -76,7 +76,7 @@ class Explorer:
 
     @property
     def kind(self) -> str:
-        """latent-sliders, figure, pad, axes, interpolation, posterior, style-pad, style-mix or proof-pad."""
+        """latent-sliders, figure, pad, axes, interpolation, posterior, style-pad, style-mix, label-map or proof-pad."""
         classes = self.element.get_attribute("class").split()
         return next(name for name in classes if name.startswith("vae-") and name != "vae-explorer").removeprefix("vae-")
 

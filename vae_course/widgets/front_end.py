@@ -30,7 +30,10 @@ class _Control(anywidget.AnyWidget):
 
 
 class Pad(_Control):
-    """A map with a point that mouse, touch or arrow keys move. Sends {"x", "y"}."""
+    """A map with a point that mouse, touch or arrow keys move. Sends {"x", "y"}.
+
+    Where a press means something, it also sends "pressed": the places [x, y] of clicks, and of presses by Enter or Space.
+    """
 
     _esm = module("pad.js")
     map = traitlets.Bytes().tag(sync=True)                          # PNG, shown as a square
@@ -40,6 +43,10 @@ class Pad(_Control):
     quantity = traitlets.Unicode("z").tag(sync=True)                # what the position is called
     start = traitlets.List(traitlets.Float()).tag(sync=True)
     position = traitlets.List(traitlets.Float()).tag(sync=True)     # x, y
+    side = traitlets.Int(400).tag(sync=True)                        # of the map, in pixels of the page
+    press_does = traitlets.Unicode().tag(sync=True)                 # what a press does, in words; "" where it does nothing
+    found = traitlets.List(traitlets.Float()).tag(sync=True)        # x, y of what a press would reach; it gets a ring
+    said = traitlets.Unicode().tag(sync=True)                       # the state in words, for a screen reader
 
 
 class Sketch(_Control):

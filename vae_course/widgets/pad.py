@@ -26,7 +26,6 @@ try:
 except ImportError:  # anywidget is missing: core sliders stand in for the pad
     Pad = None  # type: ignore[assignment, misc]  # mypy has no class that may be None
 
-MAP_INCHES = 4.0
 MAP_FRAME = [0.13, 0.02, 0.85, 0.85]  # left, top, width, height of the axes in the map
 MANIFOLD_SIDE = 20   # decoded codes along a side of the map
 
@@ -67,6 +66,11 @@ class Plane(NamedTuple):
 LATENT_PLANE = Plane("z", ("z[0]", "z[1]"), "", "back to z = 0")
 
 
+def reach_of(points: np.ndarray) -> float:
+    """How far a map goes from 0 on each side, to have room for nearly all points (n, 2), in tenths."""
+    return float(np.ceil(10 * max(3.0, np.quantile(np.abs(points), 0.998))) / 10)
+
+
 class PadExplorer(Explorer):
     """A point on a map, `position`, moved by the pad, or by the two sliders that stand in for it; its picture follows.
 
@@ -78,16 +82,25 @@ class PadExplorer(Explorer):
         plane: the words for it.
         menus: further controls, by name; they stand below the map.
         tools: further widgets there.
+        start: where the point is at first.
+        buttons: as Explorer, before the one that goes back.
+
+    A subclass in which a press means something says what in `press_does`, and overrides `_told`.
     """
+
+    inches = 4.0        # the side of the map, at 100 pixels an inch
+    press_does = ""     # what a click, Enter or Space does, in words
 
     def __init__(self, kind: str, frame: Callable[[list[float]], tuple[bytes, str]], points: np.ndarray, draw: Callable,
                  plane: Plane = LATENT_PLANE, menus: Mapping[str, ipywidgets.Widget] | None = None,
-                 tools: Sequence[ipywidgets.Widget] = ()):
-        self.reach = float(np.ceil(10 * max(3.0, np.quantile(np.abs(points), 0.998))) / 10)
-        self.plane, self.position = plane, [0.0, 0.0]
-        self.map, self._sliders = self.drawn(draw), {name: self._slider(name) for name in plane.axes}
+                 tools: Sequence[ipywidgets.Widget] = (), start: Sequence[float] = (0.0, 0.0),
+                 buttons: Mapping[str, Callable[[], None]] | None = None):
+        self.reach, self.plane = reach_of(points), plane
+        self.start = self.position = self._on_the_map(start)
+        self._sliders = {name: self._slider(name, value) for name, value in zip(plane.axes, self.start)}
+        self.map = self.drawn(draw)
         super().__init__(kind, lambda: frame(self.position), {**self._sliders, **(menus or {})},
-                         {plane.back: lambda: self.move_to(0.0, 0.0)})
+                         {**(buttons or {}), plane.back: self.back})
         self._stand_in = ipywidgets.VBox([*self._sliders.values()])
         left = [self._stand_in, ipywidgets.HBox([*(menus or {}).values(), *tools, *self.buttons.values()])]
         if Pad is not None:
@@ -96,15 +109,15 @@ class PadExplorer(Explorer):
         self.children = (ipywidgets.HBox([ipywidgets.VBox(left), self.image]), self.state)
         self.show()
 
-    def _slider(self, name: str) -> ipywidgets.FloatSlider:
-        return ipywidgets.FloatSlider(0, min=-self.reach, max=self.reach, step=0.01, description=name)
+    def _slider(self, name: str, value: float) -> ipywidgets.FloatSlider:
+        return ipywidgets.FloatSlider(value, min=-self.reach, max=self.reach, step=0.01, description=name)
 
     def _make_pad(self) -> ipywidgets.Widget:
         """The pad, hidden until its front end says that it is there."""
-        self.pad = Pad(map=self.map, map_in_words="map of the codes", frame=MAP_FRAME, start=[0.0, 0.0],
+        self.pad = Pad(map=self.map, map_in_words="map of the codes", frame=MAP_FRAME, start=self.start,
                        quantity=self.plane.quantity, bounds=[-self.reach, self.reach], position=self.position,
-                       layout={"display": "none"})
-        self.pad.answer(lambda content, _: self.move_to(content["x"], content["y"]))
+                       side=round(100 * self.inches), press_does=self.press_does, layout={"display": "none"})
+        self.pad.answer(lambda content, _: self._told(content))
         self.pad.observe(self._replace_stand_in, "alive")
         return self.pad
 
@@ -117,10 +130,21 @@ class PadExplorer(Explorer):
         else:
             self.show()
 
+    def _told(self, content: dict) -> None:
+        """What the pad sends: where its point is, and, where a press means something, where it was pressed before."""
+        self.move_to(content["x"], content["y"])
+
+    def _on_the_map(self, place: Sequence[float]) -> list[float]:
+        return [float(np.clip(round(float(v), 2), -self.reach, self.reach)) for v in place]
+
+    def back(self) -> None:
+        """Put the point where it was at first."""
+        self.move_to(*self.start)
+
     def move_to(self, x: float, y: float) -> None:
         """Put the point at (x, y), rounded to hundredths and cut to the map, and show its picture."""
         with self._lock:
-            self.position = [float(np.clip(round(float(v), 2), -self.reach, self.reach)) for v in (x, y)]
+            self.position = self._on_the_map([x, y])
             if self.pad is None or not self.pad.alive:  # hidden sliders need not follow
                 self.set_controls(dict(zip(self._sliders, self.position)))
             self.show()
@@ -137,13 +161,17 @@ class PadExplorer(Explorer):
         """The map with the point on it, and the picture beside it."""
         if not self.image.value:
             return b""
+        return pictures.map_and_picture(self.map, self.on_the_picture(self.position), self.image.value)
+
+    def on_the_picture(self, place: Sequence[float]) -> tuple[float, float]:
+        """A place of the plane as parts of the map's width and height, from its left and its top."""
         left, top, width, height = MAP_FRAME
-        across, up = ((value + self.reach) / (2 * self.reach) for value in self.position)
-        return pictures.map_and_picture(self.map, (left + width * across, top + height * (1 - up)), self.image.value)
+        across, up = ((value + self.reach) / (2 * self.reach) for value in place)
+        return left + width * across, top + height * (1 - up)
 
     def drawn(self, draw: Callable) -> bytes:
         """draw(ax) as a square picture with axes from −reach to reach, whose place in it is MAP_FRAME."""
-        figure = Figure(figsize=(MAP_INCHES, MAP_INCHES), dpi=100)
+        figure = Figure(figsize=(self.inches, self.inches), dpi=100)
         canvas = FigureCanvasAgg(figure)
         left, top, width, height = MAP_FRAME
         ax = figure.add_axes((left, 1 - top - height, width, height))

@@ -47,17 +47,27 @@ def stack(rows: Sequence[np.ndarray]) -> np.ndarray:
     return canvas
 
 
-def map_and_picture(map_png: bytes, point: tuple[float, float], picture_png: bytes) -> bytes:
+def map_and_picture(map_png: bytes, point: tuple[float, float], picture_png: bytes, radius: int = 7) -> bytes:
     """The map with a ring at `point` (parts of its width and height), and the picture beside it, as PNG."""
     ground, picture = (Image.open(io.BytesIO(png)).convert("RGB") for png in (map_png, picture_png))
     canvas = Image.new("RGB", (ground.width + 2 * GAP + picture.width, max(ground.height, picture.height)), "white")
-    canvas.paste(ground, (0, 0))
+    canvas.paste(_ringed(ground, point, radius), (0, 0))
     canvas.paste(picture, (ground.width + 2 * GAP, (canvas.height - picture.height) // 2))
-    x, y = point[0] * ground.width, point[1] * ground.height
-    pen = ImageDraw.Draw(canvas)
-    for radius, colour in ((9, "white"), (7, "black")):
-        pen.ellipse((x - radius, y - radius, x + radius, y + radius), outline=colour, width=2)
     return encode_png(np.asarray(canvas))
+
+
+def ringed(map_png: bytes, point: tuple[float, float], radius: int) -> bytes:
+    """The map with a ring at `point` (parts of its width and height), as PNG."""
+    return encode_png(np.asarray(_ringed(Image.open(io.BytesIO(map_png)).convert("RGB"), point, radius)))
+
+
+def _ringed(ground: Image.Image, point: tuple[float, float], radius: int) -> Image.Image:
+    """The same, on the picture itself: white around black."""
+    x, y = point[0] * ground.width, point[1] * ground.height
+    pen = ImageDraw.Draw(ground)
+    for r, colour in ((radius + 2, "white"), (radius, "black")):
+        pen.ellipse((x - r, y - r, x + r, y + r), outline=colour, width=2)
+    return ground
 
 
 class Nearest:
