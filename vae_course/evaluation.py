@@ -172,6 +172,19 @@ def class_posterior(model, images: Tensor, num_classes: int, *, n_samples: int, 
 
 
 @torch.no_grad()
+def error_rate(log_q_y: Callable[[Tensor], Tensor], examples: Tensor, labels: Tensor) -> Estimate:
+    """The share of examples whose most probable class is not their label.
+
+    Args:
+        log_q_y: examples (B, …) → (B, C), the larger the more probable, e.g. log q(y|x).
+        examples: (N, …), what log_q_y takes.
+        labels: (N,).
+    """
+    guesses = torch.cat([log_q_y(block).argmax(1) for block in examples.split(BLOCK)])
+    return estimate((guesses != labels).double())
+
+
+@torch.no_grad()
 def active_units(model, images: Tensor, *condition: Tensor, prepare: Callable[[Tensor], Tensor],
                  threshold: float = 0.01) -> Tensor:
     """Which latent dimensions the encoder uses: Var_x(μ_j(x)) > threshold.
