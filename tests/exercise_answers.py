@@ -5,6 +5,7 @@ another. WRONG: (name, a wrong answer that is no named mistake, a part of what t
 """
 
 import math
+from functools import partial
 
 import torch
 from torch import nn
@@ -14,6 +15,8 @@ from torch.nn import functional as F
 from vae_course.densities import reparameterize
 from vae_course.linear_gaussian import LinearGaussian
 from vae_course.models import VAE, GaussianEncoder, mlp, reference_vae
+from vae_course.semi_supervised import choose_labelled, code_model, sampled, semi_supervised_loss
+from vae_course.training import fit
 
 STANDARD = Normal(0.0, 1.0)
 
@@ -259,6 +262,65 @@ def auroc_by_loops(normal, odd):
     return sum(pairs) / len(pairs)
 
 
+SUM = "(exp(L_1) + exp(L_2))"
+
+
+def best_guess_by_adding_zero(d):
+    """Add and subtract logsumexp under the mean."""
+    shifted = " + ".join(f"q_{k}*(L_{k} - log{SUM} - log(q_{k}))" for k in (1, 2))
+    d.step(f"(q_1 + q_2)*log{SUM} + {shifted}", because="add and subtract")
+    d.step(f"log{SUM} + {shifted}", because="q is a distribution")
+    return d.step(f"log{SUM} - q_1*log(q_1/(exp(L_1)/{SUM})) - q_2*log(q_2/(exp(L_2)/{SUM}))", because="logarithms")
+
+
+def best_guess(*lines):
+    def answer(d):
+        for line in lines:
+            d.step(line, because="a reason")
+        return d
+    return answer
+
+
+def bound_by_entropy(logits, bounds):
+    """Through torch.distributions and autograd."""
+    logits = logits.clone().requires_grad_()
+    u = (torch.softmax(logits, 1) * bounds).sum(1) + Categorical(logits=logits).entropy()
+    u.sum().backward()
+    return u.detach(), logits.grad
+
+
+def bound_by_table(logits, bounds):
+    """The gradient by the softmax's table of slopes, q_y(δ_yk − q_k)."""
+    q, log_q = torch.softmax(logits, 1), torch.log_softmax(logits, 1)
+    slopes = torch.diag_embed(q) - q[:, :, None] * q[:, None]
+    return (q * bounds).sum(1) - (q * log_q).sum(1), torch.einsum("byk,bk->by", slopes, bounds - log_q)
+
+
+def by_fit(predicted=8, loss=semi_supervised_loss, epochs=30, guess=lambda model, test: model.log_q_y(test[:, 0]).argmax(1)):
+    """M1+M2 by the loop of the course."""
+    def more_labels(n_per_class, posteriors, labels, test_posteriors):
+        chosen, others = choose_labelled(labels, n_per_class, seed=3)
+        model = code_model(posteriors.shape[2], labels.unique().numel())
+        fit(model, partial(loss, labelled=posteriors[chosen], labels=labels[chosen], prepare=sampled, alpha=3.0,
+                           labelled_weight=0.0), posteriors[others], epochs=epochs, batch_size=50, prepare=sampled,
+            learning_rate=1e-2, progress=False)
+        return predicted, guess(model, test_posteriors)
+    return more_labels
+
+
+def logistic_regression(n_per_class, posteriors, labels, test_posteriors):
+    """On the means of the chosen, without the others."""
+    chosen, _ = choose_labelled(labels, n_per_class)
+    layer = nn.Linear(posteriors.shape[2], int(labels.max()) + 1)
+    optimizer = torch.optim.Adam(layer.parameters(), 0.1)
+    for _ in range(50):
+        loss = F.cross_entropy(layer(posteriors[chosen, 0]), labels[chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return 5.0, layer(test_posteriors[:, 0]).argmax(1)
+
+
 RIGHT = [
     ("check_generate", lambda decode, n, latent_dim: decode(STANDARD.sample((n, latent_dim)))),
     ("check_generate", generate_in_batches),
@@ -327,6 +389,11 @@ RIGHT = [
     ("check_draws_needed", draws_by_counting),
     ("check_best_guess", guess_by_tweedie),
     ("check_auroc", auroc_by_loops),
+    ("check_best_label_guess", best_guess_by_adding_zero),
+    ("check_entropy_lost", lambda: [[2, "L_1/3 + L_2/3 + L_3/3 + log(3)"], [3, "log(a + b)"]]),
+    ("check_bound_and_gradient", bound_by_entropy),
+    ("check_bound_and_gradient", bound_by_table),
+    ("check_more_labels", by_fit()),
 ]
 
 WRONG = [
@@ -397,4 +464,21 @@ WRONG = [
     ("check_draws_needed", lambda shift, stretch, *rest: draws_by_counting(shift, stretch + 0.5, *rest), ""),
     ("check_best_guess", lambda y, points, weights, sigma: y, ""),
     ("check_auroc", lambda n, o: (o[:min(len(n), len(o))] < n[:len(o)]).double().mean(), "should be"),
+    ("check_best_label_guess", lambda d: d, "the last line is"),
+    ("check_best_label_guess", best_guess(f"log{SUM} - q_1*log(q_1/(exp(L_1)/{SUM})) - q_2*log(q_2/(exp(L_2)/{SUM}))"),
+     "At least 2 steps"),
+    ("check_best_label_guess", best_guess("q_1*L_1 + q_2*L_2 + q_1*log(1/q_1)"), "does not hold: at"),
+    ("check_best_label_guess", best_guess("q*L_1 + (1 - q)*L_2"), "not known here"),
+    ("check_entropy_lost", lambda: ((3, "log(3)"), (3, "log(a + b)")), "Line 3 follows from line 2"),
+    ("check_entropy_lost", lambda: ((2, "(L_1 + L_2 + L_3)/3 + log(3)"), (2, "log(a + b)")), "Derivation 2. Line 2 follows"),
+    ("check_entropy_lost", lambda: (2, "(L_1 + L_2 + L_3)/3 + log(3)"), "Derivation 1. Return a pair"),
+    ("check_entropy_lost", lambda: ((2, "Max(L_1, L_2, L_3)"), (3, "log(a + b)")), "does not hold: at"),
+    ("check_bound_and_gradient", lambda a, L: (bound_by_entropy(a, L)[0].mean(), 0 * a), "The shape should be (4,)"),
+    ("check_bound_and_gradient", lambda a, L: (bound_by_entropy(a, L)[0], torch.zeros_like(a)), "value 2 of the answer"),
+    ("check_bound_and_gradient", lambda a, L: (bound_by_table(a, L)[0], L * a.softmax(1)), "value 2 of the answer"),
+    ("check_bound_and_gradient", lambda a, L: bound_by_table(a.float(), 0 * L.float()), "the answer should be"),
+    ("check_more_labels", logistic_regression, "The labels alone"),
+    ("check_more_labels", by_fit(predicted="low"), "Predict first"),
+    ("check_more_labels", by_fit(epochs=1, guess=lambda model, test: torch.zeros(len(test))), "% of three clusters"),
+    ("check_more_labels", by_fit(guess=lambda model, test: model.log_q_y(test[:, 0])), "The guesses have the shape (60, 3)"),
 ]

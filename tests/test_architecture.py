@@ -21,7 +21,7 @@ ARROWS = {
     "training": {"checkpoints", "runtime"},
     # The command line stands above what it trains, the rest of its folder below.
     "training.__main__": {"checkpoints", "conditional", "data", "evaluation", "models", "objectives", "runtime"},
-    "checks": {"densities", "derivations", "models", "objectives"},     # the prover judges answers that are derivations
+    "checks": {"densities", "derivations", "models", "objectives", "semi_supervised"},  # the prover judges derivations
     "semi_supervised": {"conditional", "densities", "evaluation", "models", "objectives", "runtime"},
     "linear_gaussian": {"densities"},
     "drawings": {"plots"},
