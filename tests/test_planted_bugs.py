@@ -17,7 +17,9 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
-TESTS = ["test_densities.py", "test_objectives.py"]
+FORMULAS = ["test_densities.py", "test_objectives.py", "exact.py"]
+TESTS = {"densities": FORMULAS, "objectives": FORMULAS,             # module → its tests, and what these import
+         "semi_supervised": ["test_semi_supervised.py", "tiny_vae.py", "training_runs.py"]}
 
 # Stands in the copy: the tests must import the copy, not the package that is installed.
 CONFTEST = """
@@ -45,13 +47,39 @@ BUGS = {
     "sigmoid applied twice": (
         "densities", "x * recon_logits - softplus(recon_logits)",
         "x * torch.sigmoid(recon_logits) - softplus(torch.sigmoid(recon_logits))"),
+    "sign of the entropy of the labels": ("semi_supervised", "(bounds - log_q_y)).sum(1)", "(bounds + log_q_y)).sum(1)"),
+    "mean over the classes": (
+        "semi_supervised", "(log_q_y.exp() * (bounds - log_q_y)).sum(1)", "(bounds - log_q_y).mean(1)"),
+    "missing alpha": ("semi_supervised", "bound + alpha * log_q)", "bound + log_q)"),
+    "missing weight of the labelled bound": ("semi_supervised", "u + labelled_weight * bound", "u + bound"),
+    "posterior means in place of samples": (
+        "semi_supervised", "return reparameterize(posteriors[:, 0], posteriors[:, 1])", "return posteriors[:, 0]"),
+    "labelled examples among the unlabelled of the loss": (
+        "semi_supervised", "u = unlabelled_bound(", "x = torch.cat([x, x_labelled])\n    u = unlabelled_bound("),
+    "labelled examples among the others of the choice": (
+        "semi_supervised", "is_chosen[chosen] = True", "is_chosen[chosen] = False"),
+    "softmax over the batch": ("semi_supervised", "torch.log_softmax(self.classifier(x.flatten(1)).float(), 1)",
+                               "torch.log_softmax(self.classifier(x.flatten(1)).float(), 0)"),
+    "missing log p(y) in the bounds": (
+        "semi_supervised", "view(len(x), -1) - math.log(self.num_classes)", "view(len(x), -1)"),
+    "missing log p(y) in the labelled bound": (
+        "semi_supervised", ".elbo.mean() - math.log(model.num_classes)", ".elbo.mean()"),
+    "other noise for each class": ("semi_supervised", "torch.randn(len(x), 1, self.latent_dim",
+                                   "torch.randn(len(x), self.num_classes, self.latent_dim"),
+    "rows of examples and classes mixed up": (
+        "semi_supervised", "expand_as(outputs).flatten(0, 1)", "expand_as(outputs).transpose(0, 1).flatten(0, 1)"),
+    "bounds read class by class": (
+        "semi_supervised", "(recon - kl).view(len(x), -1)", "(recon - kl).view(-1, len(x)).T"),
+    "labelled bound of the most probable class": (
+        "semi_supervised", "elbo_terms(model, x_labelled, labels)",
+        "elbo_terms(model, x_labelled, model.log_q_y(x_labelled).argmax(1))"),
 }
 
 
-def copy_of_the_package(folder: Path) -> Path:
-    """The package and the tests of its formulas, in a folder of their own."""
+def copy_of_the_package(folder: Path, module: str) -> Path:
+    """The package and the tests of a module's formulas, in a folder of their own."""
     shutil.copytree(ROOT / "vae_course", folder / "vae_course", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in (*TESTS, "exact.py"):
+    for name in TESTS[module]:
         shutil.copy(ROOT / "tests" / name, folder)
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "pytest.ini").write_text("[pytest]\n")
@@ -71,7 +99,7 @@ class Outcome(NamedTuple):
     printed: str
 
 
-OPTIONS = ["-x", "-q", "-p", "no:cacheprovider", *TESTS]
+OPTIONS = ["-x", "-q", "-p", "no:cacheprovider"]
 
 # Reads folders, a line each; answers each with the exit status of pytest in it, which writes to output.txt there.
 FORKING = """
@@ -141,14 +169,15 @@ def run_in_a_fork(process: subprocess.Popen, folder: Path) -> Outcome:
     return Outcome(int(answer), (folder / "output.txt").read_text(encoding="utf-8"))
 
 
-def test_the_copy_as_it_is_passes(run_tests, tmp_path):
-    result = run_tests(copy_of_the_package(tmp_path))
+@pytest.mark.parametrize("module", ["densities", "semi_supervised"])
+def test_the_copy_as_it_is_passes(run_tests, tmp_path, module):
+    result = run_tests(copy_of_the_package(tmp_path, module))
     assert result.status == 0, result.printed
 
 
 @pytest.mark.parametrize("mistake", BUGS)
 def test_a_planted_mistake_is_found(run_tests, tmp_path, mistake):
-    folder = copy_of_the_package(tmp_path)
+    folder = copy_of_the_package(tmp_path, BUGS[mistake][0])
     plant(folder, *BUGS[mistake])
     result = run_tests(folder)
     assert a_test_failed(result), result.printed
@@ -160,7 +189,7 @@ def a_test_failed(result: Outcome) -> bool:
 
 
 def test_a_copy_that_cannot_be_imported_is_no_mistake_found(run_tests, tmp_path):
-    folder = copy_of_the_package(tmp_path)
+    folder = copy_of_the_package(tmp_path, "densities")
     plant(folder, "densities", "import torch\n", "import torch_that_is_not_there\n")
     result = run_tests(folder)
     assert result.status != 0 and "torch_that_is_not_there" in result.printed and not a_test_failed(result), result.printed

@@ -155,7 +155,7 @@ def semi_supervised_loss(model: SemiSupervisedVAE, x: Tensor, *, labelled: Tenso
     x_labelled = prepare(labelled)
     u = unlabelled_bound(model.log_q_y(x), model.bounds(x)).mean()
     bound = elbo_terms(model, x_labelled, labels).elbo.mean() - math.log(model.num_classes)
-    log_q = model.log_q_y(x_labelled).gather(1, labels.unsqueeze(1)).mean()
+    log_q = model.log_q_y(x_labelled).gather(1, labels.long().unsqueeze(1)).mean()
     return {"loss": -(u + labelled_weight * bound + alpha * log_q), "unlabelled_bound": u, "labelled_bound": bound,
             "log_q_y": log_q}
 
