@@ -1,0 +1,127 @@
+"""How does the error at few labels depend on the weights of the loss, on the labels, and on the unlabelled pictures?
+
+    python benchmarks/few_labels.py                # half an hour on 2 CPU cores
+    python benchmarks/few_labels.py --draws 2      # less
+
+M2 on 14×14 pixels and M1+M2 on the sampled codes of a VAE, as notebooks/13 trains them. The weights of the labelled bound
+and of the classification term are compared on validation pictures: ten more labels a class of each draw, which no training
+sees. Then, with the chapter's weights, M1+M2's error on the test pictures, for other numbers of labels and of unlabelled
+pictures; the number of steps is always the same.
+"""
+
+from functools import partial
+
+import common
+import torch
+from torch import Tensor, nn
+
+from vae_course import data, evaluation, models, objectives, semi_supervised, training
+
+ALPHAS, WEIGHTS = (0.0, 1.0, 3.0, 10.0), (100 / 59_900, 0.1)
+CHOSEN = {"alpha": 1.0, "labelled_weight": 0.1}
+LABELS, UNLABELLED = (1, 2, 5, 10, 30, 100), (1_000, 5_000, 20_000)
+BATCH, STEPS = 200, {"M2": 600, "M1+M2": 1200}
+
+
+def shrunk(images: Tensor) -> Tensor:
+    """(N, 1, 28, 28) uint8 to (N, 1, 14, 14) uint8: the means of 2×2 pixels."""
+    return nn.functional.avg_pool2d(images.float(), 2).round().to(torch.uint8)
+
+
+def codes(mnist: data.ImageData) -> tuple[Tensor, Tensor]:
+    """The posteriors (N, 2, 20) of the training and of the test pictures, of a VAE that is trained without labels."""
+    torch.manual_seed(0)
+    vae = models.reference_vae(activation=nn.SiLU, mean_image=data.grey(mnist.train.images).mean(0))
+    vae.to(mnist.train.images.device)
+    training.fit(vae, objectives.negative_elbo, mnist.train.images, epochs=10, prepare=data.stochastic, batch_size=256,
+                 learning_rate=5e-3, progress=False)
+    train, test = (semi_supervised.posteriors(vae, part.images, data.grey) for part in mnist[1:3])
+    return train, test
+
+
+class Task:
+    """What is learnt from: examples, whose labels are known for some; `kind` names the model."""
+
+    def __init__(self, kind: str, examples: Tensor, labels: Tensor):
+        self.kind, self.examples, self.labels = kind, examples, labels
+        self.prepare = semi_supervised.sampled if kind == "M1+M2" else data.stochastic
+
+    def train(self, labelled: Tensor, unlabelled: Tensor, draw: int, alpha: float, labelled_weight: float):
+        """A model of the examples with these indices."""
+        torch.manual_seed(draw)
+        model = (semi_supervised.code_model(20) if self.kind == "M1+M2"
+                 else semi_supervised.SemiSupervisedVAE((1, 14, 14))).to(self.examples.device)
+        # The loss is that of the chapter; the batches are drawn beforehand, so that every run has as many steps.
+        n = BATCH * STEPS[self.kind]
+        order = torch.cat([unlabelled[torch.randperm(len(unlabelled))] for _ in range(-(-n // len(unlabelled)))])[:n]
+        loss = partial(semi_supervised.semi_supervised_loss, labelled=self.examples[labelled], labels=self.labels[labelled],
+                       prepare=self.prepare, alpha=alpha, labelled_weight=labelled_weight)
+        training.fit(model, loss, self.examples[order], epochs=1, prepare=self.prepare, batch_size=BATCH, learning_rate=2e-2,
+                     seed=draw, progress=False)
+        return model
+
+    def error(self, model, examples: Tensor, labels: Tensor) -> float:
+        """In %; codes are taken at their means, pixels as they are."""
+        seen = (lambda x: x[:, 0]) if self.kind == "M1+M2" else data.grey
+        return 100 * evaluation.error_rate(lambda x: model.log_q_y(seen(x)), examples, labels).mean
+
+
+def in_words(errors: list[float]) -> str:
+    """Mean ± standard deviation over the draws."""
+    values = torch.tensor(errors)
+    return f"{values.mean():.1f} ± {values.std():.1f} %" if len(errors) > 1 else f"{values.mean():.1f} %"
+
+
+def choose_weights(task: Task, draws: int) -> None:
+    """A table of the error on validation pictures."""
+    for weight in WEIGHTS:
+        for alpha in ALPHAS:
+            errors = []
+            for draw in range(draws):
+                chosen = semi_supervised.choose_labelled(task.labels, 20, draw)[0].view(10, 20)
+                labelled, held_out = chosen[:, :10].flatten(), chosen[:, 10:].flatten()
+                unlabelled = without(labelled, len(task.labels))
+                model = task.train(labelled, unlabelled, draw, alpha, weight)
+                errors.append(task.error(model, task.examples[held_out], task.labels[held_out]))
+            print(f"{task.kind:8}{weight:18.4f}{alpha:8g}{in_words(errors):>22}", flush=True)
+
+
+def without(labelled: Tensor, n: int) -> Tensor:
+    """The indices below n that are not labelled."""
+    rest = torch.ones(n, dtype=torch.bool, device=labelled.device)
+    rest[labelled] = False
+    return rest.nonzero().squeeze(1)
+
+
+def curve(task: Task, test: Tensor, labels: Tensor, per_class: int, n_unlabelled: int | None, draws: int) -> float:
+    """The mean error on the test pictures; prints it with its spread."""
+    errors = []
+    for draw in range(draws):
+        labelled, unlabelled = semi_supervised.choose_labelled(task.labels, per_class, draw)
+        some = unlabelled[torch.randperm(len(unlabelled), generator=torch.Generator().manual_seed(draw))[:n_unlabelled]]
+        model = task.train(labelled, some, draw, **CHOSEN)
+        errors.append(task.error(model, test, labels))
+    print(f"{10 * per_class:10,}{n_unlabelled or len(unlabelled):14,}{in_words(errors):>18}", flush=True)
+    return sum(errors) / len(errors)
+
+
+def main() -> None:
+    """Train everything, and print the tables."""
+    parser = common.parser(__doc__)
+    parser.add_argument("--draws", type=int, default=5, help="choices of labels")
+    args = parser.parse_args()
+    print(common.machine(args.device, common.load()))
+    mnist = common.full_mnist(args.device, args.folder)
+    train, test = codes(mnist)
+    on_codes = Task("M1+M2", train, mnist.train.labels)
+    print(f"\n{'':8}{'labelled weight':>18}{'alpha':>8}{'validation error':>22}")
+    choose_weights(Task("M2", shrunk(mnist.train.images), mnist.train.labels), args.draws)
+    choose_weights(on_codes, args.draws)
+    print(f"\n{'labels':>10}{'unlabelled':>14}{'test error':>18}   (M1+M2)")
+    points = [(n, None) for n in LABELS] + [(10, n) for n in UNLABELLED]
+    values = {f"error_{10 * n}_{m or 'all'}": curve(on_codes, test, mnist.test.labels, n, m, args.draws) for n, m in points}
+    common.print_values((values, ".2f"))
+
+
+if __name__ == "__main__":
+    main()
