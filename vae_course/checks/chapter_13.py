@@ -47,16 +47,16 @@ _EQUAL = Posted([
     "The mean of the bounds keeps its ⅓.": "L_1 + L_2 + L_3 + log(3)",
 })
 _SOFTMAX = Posted([
-    "a/(a + b)*(log(a) - log(a/(a + b))) + b/(a + b)*(log(b) - log(b/(a + b)))",
-    "(a*log(a) + b*log(b))/(a + b) - (a*log(a/(a + b)) + b*log(b/(a + b)))/(a + b)",
-    "(a*log(a) + b*log(b))/(a + b) + (a*log(a) + b*log(b))/(a + b) - log(a + b)",
-    "2*(a*log(a) + b*log(b))/(a + b) - log(a + b)",
-], 3, "(a*log(a) + b*log(b))/(a + b) - (a*log(a) + b*log(b))/(a + b) + log(a + b)", positive("a b"), {
-    "This is the posted line again.": "(a*log(a) + b*log(b))/(a + b) + (a*log(a) + b*log(b))/(a + b) - log(a + b)",
-    "The sign of the first part is mended, that of log(a + b) is not: the minus is in front of both.":
-        "(a*log(a) + b*log(b))/(a + b) - (a*log(a) + b*log(b))/(a + b) - log(a + b)",
-    "The largest term is not the sum: at the softmax U is log(a + b).": "Max(log(a), log(b))",
-    "The entropy is lost: that is the mean of the bounds alone.": "(a*log(a) + b*log(b))/(a + b)",
+    "A/(A + B)*(log(A) - log(A/(A + B))) + B/(A + B)*(log(B) - log(B/(A + B)))",
+    "(A*log(A) + B*log(B))/(A + B) - (A*log(A/(A + B)) + B*log(B/(A + B)))/(A + B)",
+    "(A*log(A) + B*log(B))/(A + B) + (A*log(A) + B*log(B))/(A + B) - log(A + B)",
+    "2*(A*log(A) + B*log(B))/(A + B) - log(A + B)",
+], 3, "(A*log(A) + B*log(B))/(A + B) - (A*log(A) + B*log(B))/(A + B) + log(A + B)", positive("A B"), {
+    "This is the posted line again.": "(A*log(A) + B*log(B))/(A + B) + (A*log(A) + B*log(B))/(A + B) - log(A + B)",
+    "The sign of the first part is mended, that of log(A + B) is not: the minus is in front of both.":
+        "(A*log(A) + B*log(B))/(A + B) - (A*log(A) + B*log(B))/(A + B) - log(A + B)",
+    "The largest term is not the sum: at the softmax U is log(A + B).": "Max(log(A), log(B))",
+    "The entropy is lost: that is the mean of the bounds alone.": "(A*log(A) + B*log(B))/(A + B)",
 })
 check_entropy_lost = WrongLine(
     "entropy_lost() → (number, \"line\"), (number, \"line\"): each wrong line, and what it should be (notebook 13).",
