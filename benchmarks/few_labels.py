@@ -4,9 +4,9 @@
     python benchmarks/few_labels.py --draws 2      # less
 
 M2 on 14×14 pixels and M1+M2 on the sampled codes of a VAE, as notebooks/13 trains them. The weights of the labelled bound
-and of the classification term are compared on validation pictures: ten more labels a class of each draw, which no training
-sees. Then, with the chapter's weights, M1+M2's error on the test pictures, for other numbers of labels and of unlabelled
-pictures; the number of steps is always the same.
+and of the classification term are compared on validation pictures: ten more labels a class of each draw, which no
+training uses. Then, with the chapter's weights, M1+M2's error on the test pictures, for other numbers of labels and of
+unlabelled codes (the VAE below has seen all pictures); the number of steps is always the same.
 """
 
 from functools import partial
