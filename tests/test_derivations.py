@@ -302,6 +302,24 @@ def work(seconds: float) -> None:
         pass
 
 
+def test_what_sympy_had_half_worked_out_is_not_kept():
+    class Interrupted(sp.Expr):
+        """SymPy is stopped while it asks whether this is positive, the first time."""
+        stops = True
+
+        def _eval_is_positive(self):
+            if Interrupted.stops:
+                Interrupted.stops = False
+                raise clock.TimeIsUp
+            return True
+
+    number, symbol = Interrupted(), sp.Symbol("u", positive=True, integer=True)
+    with pytest.raises(clock.TimeIsUp), clock.time_limit(60):
+        assert (number * symbol).is_positive
+    assert number.is_positive and (number * symbol).is_positive
+    assert symbol.is_positive and symbol.is_integer and symbol.is_even is None
+
+
 def test_waiting_for_a_busy_machine_does_not_count(each_clock):
     with clock.time_limit(0.2):
         time.sleep(0.5)

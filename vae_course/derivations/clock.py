@@ -3,9 +3,12 @@
 import ctypes
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+
+from sympy.core.assumptions import StdFactKB
 
 AGAIN = 0.5      # seconds until the exception is raised again, if something on the way swallowed it
 SOONEST = 0.01   # seconds between two looks at the clock
@@ -62,6 +65,10 @@ def time_limit(seconds: float) -> Iterator[None]:
                 over.set()
             begun.set()
             yield
+        except BaseException as stop:
+            over.set()
+            forget_what_was_half_known(stop)
+            raise
         finally:
             over.set()
     finally:
@@ -70,6 +77,20 @@ def time_limit(seconds: float) -> Iterator[None]:
             late = raised.is_set()
         if late:
             _let_it_arrive(me)
+
+
+def forget_what_was_half_known(stop: BaseException) -> None:
+    """Take back what SymPy had noted of a symbol or a number while an exception interrupted it.
+
+    SymPy keeps with each object what it has worked out (is it real? is it even?), and notes "unknown" before it begins.
+    What was interrupted would stay unknown, or contradict itself, in every later proof.
+    """
+    for frame, _ in traceback.walk_tb(stop.__traceback__):
+        if frame.f_code.co_filename == StdFactKB.__init__.__code__.co_filename:
+            for owner in map(frame.f_locals.get, ("self", "obj")):
+                known = getattr(owner, "_assumptions", None)
+                if isinstance(known, StdFactKB):
+                    owner._assumptions = StdFactKB(known.generator)  # type: ignore[union-attr]
 
 
 def _let_it_arrive(thread: int) -> None:
