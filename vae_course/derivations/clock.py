@@ -64,11 +64,8 @@ def time_limit(seconds: float) -> Iterator[None]:
             except RuntimeError:  # a Python inside a web page has no threads: there nothing is limited
                 over.set()
             begun.set()
-            yield
-        except BaseException as stop:
-            over.set()
-            forget_what_was_half_known(stop)
-            raise
+            with nothing_half_known():
+                yield
         finally:
             over.set()
     finally:
@@ -79,18 +76,23 @@ def time_limit(seconds: float) -> Iterator[None]:
             _let_it_arrive(me)
 
 
-def forget_what_was_half_known(stop: BaseException) -> None:
-    """Take back what SymPy had noted of a symbol or a number while an exception interrupted it.
+@contextmanager
+def nothing_half_known() -> Iterator[None]:
+    """If the block is interrupted, take back what SymPy was noting of a symbol or a number at that moment.
 
     SymPy keeps with each object what it has worked out (is it real? is it even?), and notes "unknown" before it begins.
     What was interrupted would stay unknown, or contradict itself, in every later proof.
     """
-    for frame, _ in traceback.walk_tb(stop.__traceback__):
-        if frame.f_code.co_filename == StdFactKB.__init__.__code__.co_filename:
-            for owner in map(frame.f_locals.get, ("self", "obj")):
-                known = getattr(owner, "_assumptions", None)
-                if isinstance(known, StdFactKB):
-                    owner._assumptions = StdFactKB(known.generator)  # type: ignore[union-attr]
+    try:
+        yield
+    except BaseException as stop:
+        for frame, _ in traceback.walk_tb(stop.__traceback__):
+            if frame.f_code.co_filename == StdFactKB.__init__.__code__.co_filename:
+                for owner in map(frame.f_locals.get, ("self", "obj")):
+                    known = getattr(owner, "_assumptions", None)
+                    if isinstance(known, StdFactKB):
+                        owner._assumptions = StdFactKB(known.generator)  # type: ignore[union-attr]
+        raise
 
 
 def _let_it_arrive(thread: int) -> None:
