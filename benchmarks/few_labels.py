@@ -9,7 +9,9 @@ training uses. Then, with the chapter's weights, M1+M2's error on the test pictu
 unlabelled codes (the VAE below has seen all pictures); the number of steps is always the same.
 """
 
+from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import common
 import torch
@@ -20,7 +22,7 @@ from vae_course import data, evaluation, models, objectives, semi_supervised, tr
 ALPHAS, WEIGHTS = (0.0, 1.0, 3.0, 10.0), (100 / 59_900, 0.1)
 CHOSEN = {"alpha": 1.0, "labelled_weight": 0.1}
 LABELS, UNLABELLED = (1, 2, 5, 10, 30, 100), (1_000, 5_000, 20_000)
-BATCH, STEPS = 200, {"M2": 600, "M1+M2": 1200}
+BATCH = 200
 
 
 def shrunk(images: Tensor) -> Tensor:
@@ -39,20 +41,23 @@ def codes(mnist: data.ImageData) -> tuple[Tensor, Tensor]:
     return train, test
 
 
-class Task:
-    """What is learnt from: examples, whose labels are known for some; `kind` names the model."""
+class Task(NamedTuple):
+    """What is learnt from: examples, whose labels are known for some, and by what model."""
 
-    def __init__(self, kind: str, examples: Tensor, labels: Tensor):
-        self.kind, self.examples, self.labels = kind, examples, labels
-        self.prepare = semi_supervised.sampled if kind == "M1+M2" else data.stochastic
+    name: str
+    steps: int
+    new_model: Callable[[], semi_supervised.SemiSupervisedVAE]
+    prepare: Callable[[Tensor], Tensor]     # what the model is trained on
+    seen: Callable[[Tensor], Tensor]        # what is classified
+    examples: Tensor
+    labels: Tensor
 
     def train(self, labelled: Tensor, unlabelled: Tensor, draw: int, alpha: float, labelled_weight: float):
         """A model of the examples with these indices."""
         torch.manual_seed(draw)
-        model = (semi_supervised.code_model(20) if self.kind == "M1+M2"
-                 else semi_supervised.SemiSupervisedVAE((1, 14, 14))).to(self.examples.device)
+        model = self.new_model().to(self.examples.device)
         # The loss is that of the chapter; the batches are drawn beforehand, so that every run has as many steps.
-        n = BATCH * STEPS[self.kind]
+        n = BATCH * self.steps
         order = torch.cat([unlabelled[torch.randperm(len(unlabelled))] for _ in range(-(-n // len(unlabelled)))])[:n]
         loss = partial(semi_supervised.semi_supervised_loss, labelled=self.examples[labelled], labels=self.labels[labelled],
                        prepare=self.prepare, alpha=alpha, labelled_weight=labelled_weight)
@@ -62,8 +67,19 @@ class Task:
 
     def error(self, model, examples: Tensor, labels: Tensor) -> float:
         """In %; codes are taken at their means, pixels as they are."""
-        seen = (lambda x: x[:, 0]) if self.kind == "M1+M2" else data.grey
-        return 100 * evaluation.error_rate(lambda x: model.log_q_y(seen(x)), examples, labels).mean
+        return 100 * evaluation.error_rate(lambda x: model.log_q_y(self.seen(x)), examples, labels).mean
+
+
+def on_pixels(images: Tensor, labels: Tensor) -> Task:
+    """M2, on 14×14 binarized pixels."""
+    return Task("M2", 600, partial(semi_supervised.SemiSupervisedVAE, (1, 14, 14)), data.stochastic, data.grey,
+                shrunk(images), labels)
+
+
+def on_codes(posteriors: Tensor, labels: Tensor) -> Task:
+    """M1+M2, on sampled codes."""
+    return Task("M1+M2", 1200, partial(semi_supervised.code_model, 20), semi_supervised.sampled, lambda x: x[:, 0],
+                posteriors, labels)
 
 
 def in_words(errors: list[float]) -> str:
@@ -78,19 +94,12 @@ def choose_weights(task: Task, draws: int) -> None:
         for alpha in ALPHAS:
             errors = []
             for draw in range(draws):
-                chosen = semi_supervised.choose_labelled(task.labels, 20, draw)[0].view(10, 20)
-                labelled, held_out = chosen[:, :10].flatten(), chosen[:, 10:].flatten()
-                unlabelled = without(labelled, len(task.labels))
+                labelled, unlabelled = semi_supervised.choose_labelled(task.labels, 10, draw)
+                # Of twenty chosen with the same seed, the first ten of each class are these.
+                held_out = semi_supervised.choose_labelled(task.labels, 20, draw)[0].view(10, 20)[:, 10:].flatten()
                 model = task.train(labelled, unlabelled, draw, alpha, weight)
                 errors.append(task.error(model, task.examples[held_out], task.labels[held_out]))
-            print(f"{task.kind:8}{weight:18.4f}{alpha:8g}{in_words(errors):>22}", flush=True)
-
-
-def without(labelled: Tensor, n: int) -> Tensor:
-    """The indices below n that are not labelled."""
-    rest = torch.ones(n, dtype=torch.bool, device=labelled.device)
-    rest[labelled] = False
-    return rest.nonzero().squeeze(1)
+            print(f"{task.name:8}{weight:18.4f}{alpha:8g}{in_words(errors):>22}", flush=True)
 
 
 def curve(task: Task, test: Tensor, labels: Tensor, per_class: int, n_unlabelled: int | None, draws: int) -> float:
@@ -113,13 +122,13 @@ def main() -> None:
     print(common.machine(args.device, common.load()))
     mnist = common.full_mnist(args.device, args.folder)
     train, test = codes(mnist)
-    on_codes = Task("M1+M2", train, mnist.train.labels)
+    m2, m1_m2 = on_pixels(mnist.train.images, mnist.train.labels), on_codes(train, mnist.train.labels)
     print(f"\n{'':8}{'labelled weight':>18}{'alpha':>8}{'validation error':>22}")
-    choose_weights(Task("M2", shrunk(mnist.train.images), mnist.train.labels), args.draws)
-    choose_weights(on_codes, args.draws)
+    for task in (m2, m1_m2):
+        choose_weights(task, args.draws)
     print(f"\n{'labels':>10}{'unlabelled':>14}{'test error':>18}   (M1+M2)")
     points = [(n, None) for n in LABELS] + [(10, n) for n in UNLABELLED]
-    values = {f"error_{10 * n}_{m or 'all'}": curve(on_codes, test, mnist.test.labels, n, m, args.draws) for n, m in points}
+    values = {f"error_{10 * n}_{m or 'all'}": curve(m1_m2, test, mnist.test.labels, n, m, args.draws) for n, m in points}
     common.print_values((values, ".2f"))
 
 

@@ -273,7 +273,8 @@ def best_guess_by_adding_zero(d):
     return d.step(f"log{SUM} - q_1*log(q_1/(exp(L_1)/{SUM})) - q_2*log(q_2/(exp(L_2)/{SUM}))", because="logarithms")
 
 
-def best_guess(*lines):
+def chain(*lines):
+    """The answer that writes these lines, each as a step."""
     def answer(d):
         for line in lines:
             d.step(line, because="a reason")
@@ -465,10 +466,10 @@ WRONG = [
     ("check_best_guess", lambda y, points, weights, sigma: y, ""),
     ("check_auroc", lambda n, o: (o[:min(len(n), len(o))] < n[:len(o)]).double().mean(), "should be"),
     ("check_best_label_guess", lambda d: d, "the last line is"),
-    ("check_best_label_guess", best_guess(f"log{SUM} - q_1*log(q_1/(exp(L_1)/{SUM})) - q_2*log(q_2/(exp(L_2)/{SUM}))"),
+    ("check_best_label_guess", chain(f"log{SUM} - q_1*log(q_1/(exp(L_1)/{SUM})) - q_2*log(q_2/(exp(L_2)/{SUM}))"),
      "At least 2 steps"),
-    ("check_best_label_guess", best_guess("q_1*L_1 + q_2*L_2 + q_1*log(1/q_1)"), "does not hold: at"),
-    ("check_best_label_guess", best_guess("q*L_1 + (1 - q)*L_2"), "not known here"),
+    ("check_best_label_guess", chain("q_1*L_1 + q_2*L_2 + q_1*log(1/q_1)"), "does not hold: at"),
+    ("check_best_label_guess", chain("q*L_1 + (1 - q)*L_2"), "not known here"),
     ("check_entropy_lost", lambda: ((3, "log(3)"), (3, "log(A + B)")), "Line 3 follows from line 2"),
     ("check_entropy_lost", lambda: ((2, "(L_1 + L_2 + L_3)/3 + log(3)"), (2, "log(A + B)")), "Derivation 2. Line 2 follows"),
     ("check_entropy_lost", lambda: (2, "(L_1 + L_2 + L_3)/3 + log(3)"), "Derivation 1. Return a pair"),
