@@ -16,7 +16,9 @@ planted: collections.Counter = collections.Counter()
 
 
 def test_chapters_have_derivations():
-    assert [stem[:2] for stem in chapter.CHAPTERS] == ["01", "02", "03", "04", "05", "06", "07", "09", "10", "11", "12"]
+    assert len(chapter.CHAPTERS) >= 12
+    for stem in chapter.CHAPTERS:
+        assert chapter.of_chapter(stem), stem
 
 
 @every_chapter

@@ -7,5 +7,5 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("part", range(1, PARTS + 1))
-def test_five_thousand_lines(part, capsys):
+def test_many_lines(part, capsys):
     check(False, MANY // PARTS, part, capsys)

@@ -1,6 +1,7 @@
 """Random lines: whatever the prover marks is true, whatever it refutes is false, and most true ones are marked.
 
-VAE_COURSE_SEED chooses other lines. Five thousand of each stand in files of their own, which two processes share.
+VAE_COURSE_SEED chooses other lines. Five thousand of each (or VAE_COURSE_LINES) stand in files of their own, which two
+processes share.
 """
 
 import collections
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 
 SEED = int(os.environ.get("VAE_COURSE_SEED", "0"))
-FEW, MANY, PARTS = 200, 5000, 4
+FEW, MANY, PARTS = 200, int(os.environ.get("VAE_COURSE_LINES", "5000")), 4
 SECONDS = 4         # of the processor, for a line
 OFTEN = 0.9         # the share of true lines that are to be proved
 WRONG = {True: {"refuted", "refused"}, False: {"proved", "conditional"}}   # ∫ over 0…−B is refused where x > 0
