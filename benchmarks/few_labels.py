@@ -1,12 +1,13 @@
 """How does the error at few labels depend on the weights of the loss, on the labels, and on the unlabelled pictures?
 
-    python benchmarks/few_labels.py                # half an hour on 2 CPU cores
+    python benchmarks/few_labels.py                # an hour on 2 CPU cores
     python benchmarks/few_labels.py --draws 2      # less
 
 M2 on 14×14 pixels and M1+M2 on the sampled codes of a VAE, as notebooks/13 trains them. The weights of the labelled bound
-and of the classification term are compared on validation pictures: ten more labels a class of each draw, which no
-training uses. Then, with the chapter's weights, M1+M2's error on the test pictures, for other numbers of labels and of
-unlabelled codes (the VAE below has seen all pictures); the number of steps is always the same.
+and of the classification term, and then, one at a time, the learning rate, the sizes and the number of steps, are compared
+on validation pictures: ten more labels a class of each draw, which no training uses. Then, with the chapter's settings,
+M1+M2's error on the test pictures, for other numbers of labels and of unlabelled codes (the VAE below has seen all
+pictures); the number of steps is always the same.
 """
 
 from collections.abc import Callable
@@ -19,8 +20,10 @@ from torch import Tensor, nn
 
 from vae_course import data, evaluation, models, objectives, semi_supervised, training
 
-ALPHAS, WEIGHTS = (0.0, 1.0, 3.0, 10.0), (100 / 59_900, 0.1)
+ALPHAS, WEIGHTS = (0.0, 0.1, 1.0, 3.0, 10.0), (100 / 59_900, 0.1)    # Kingma et al.: 0.1 and the first weight
 CHOSEN = {"alpha": 1.0, "labelled_weight": 0.1}
+SETTINGS = {"learning rate": (5e-3, 1e-2, 2e-2, 4e-2), "latents": (5, 10, 20), "width": (100, 200, 400),
+            "classifier's width": (100, 300, 600), "steps": (0.5, 1, 2)}    # steps: times the chapter's
 LABELS, UNLABELLED = (1, 2, 5, 10, 30, 100), (1_000, 5_000, 20_000)
 BATCH = 200
 
@@ -46,11 +49,12 @@ class Task(NamedTuple):
 
     name: str
     steps: int
-    new_model: Callable[[], semi_supervised.SemiSupervisedVAE]
+    new_model: Callable[..., semi_supervised.SemiSupervisedVAE]
     prepare: Callable[[Tensor], Tensor]     # what the model is trained on
     seen: Callable[[Tensor], Tensor]        # what is classified
     examples: Tensor
     labels: Tensor
+    learning_rate: float = 2e-2
 
     def train(self, labelled: Tensor, unlabelled: Tensor, draw: int, alpha: float, labelled_weight: float):
         """A model of the examples with these indices."""
@@ -61,9 +65,18 @@ class Task(NamedTuple):
         order = torch.cat([unlabelled[torch.randperm(len(unlabelled))] for _ in range(-(-n // len(unlabelled)))])[:n]
         loss = partial(semi_supervised.semi_supervised_loss, labelled=self.examples[labelled], labels=self.labels[labelled],
                        prepare=self.prepare, alpha=alpha, labelled_weight=labelled_weight)
-        training.fit(model, loss, self.examples[order], epochs=1, prepare=self.prepare, batch_size=BATCH, learning_rate=2e-2,
-                     seed=draw, progress=False)
+        training.fit(model, loss, self.examples[order], epochs=1, prepare=self.prepare, batch_size=BATCH,
+                     learning_rate=self.learning_rate, seed=draw, progress=False)
         return model
+
+    def with_setting(self, setting: str, value: float) -> "Task":
+        """The same with one of SETTINGS at another value."""
+        if setting == "learning rate":
+            return self._replace(learning_rate=value)
+        if setting == "steps":
+            return self._replace(steps=int(value * self.steps))
+        name = {"latents": "latent_dim", "width": "hidden_dim", "classifier's width": "classifier_dim"}[setting]
+        return self._replace(new_model=partial(self.new_model, **{name: value}))
 
     def error(self, model, examples: Tensor, labels: Tensor) -> float:
         """In %; codes are taken at their means, pixels as they are."""
@@ -71,15 +84,17 @@ class Task(NamedTuple):
 
 
 def on_pixels(images: Tensor, labels: Tensor) -> Task:
-    """M2, on 14×14 binarized pixels."""
-    return Task("M2", 600, partial(semi_supervised.SemiSupervisedVAE, (1, 14, 14)), data.stochastic, data.grey,
-                shrunk(images), labels)
+    """M2, on binarized pixels."""
+    new_model = partial(semi_supervised.SemiSupervisedVAE, tuple(images.shape[1:]))
+    return Task("M2", 600, new_model, data.stochastic, data.grey, images, labels)
 
 
 def on_codes(posteriors: Tensor, labels: Tensor) -> Task:
     """M1+M2, on sampled codes."""
-    return Task("M1+M2", 1200, partial(semi_supervised.code_model, 20), semi_supervised.sampled, lambda x: x[:, 0],
-                posteriors, labels)
+    def new_model(latent_dim: int = 10, **sizes) -> semi_supervised.SemiSupervisedVAE:
+        return semi_supervised.code_model(posteriors.shape[2], top_dim=latent_dim, **sizes)
+
+    return Task("M1+M2", 1200, new_model, semi_supervised.sampled, lambda x: x[:, 0], posteriors, labels)
 
 
 def in_words(errors: list[float]) -> str:
@@ -88,18 +103,32 @@ def in_words(errors: list[float]) -> str:
     return f"{values.mean():.1f} ± {values.std():.1f} %" if len(errors) > 1 else f"{values.mean():.1f} %"
 
 
+def validation_error(task: Task, draws: int, alpha: float, labelled_weight: float) -> str:
+    """The error on pictures that are not among the labelled ones, in words."""
+    errors = []
+    for draw in range(draws):
+        labelled, unlabelled = semi_supervised.choose_labelled(task.labels, 10, draw)
+        # Of twenty chosen with the same seed, the first ten of each class are these.
+        held_out = semi_supervised.choose_labelled(task.labels, 20, draw)[0].view(10, 20)[:, 10:].flatten()
+        model = task.train(labelled, unlabelled, draw, alpha, labelled_weight)
+        errors.append(task.error(model, task.examples[held_out], task.labels[held_out]))
+    return in_words(errors)
+
+
 def choose_weights(task: Task, draws: int) -> None:
     """A table of the error on validation pictures."""
     for weight in WEIGHTS:
         for alpha in ALPHAS:
-            errors = []
-            for draw in range(draws):
-                labelled, unlabelled = semi_supervised.choose_labelled(task.labels, 10, draw)
-                # Of twenty chosen with the same seed, the first ten of each class are these.
-                held_out = semi_supervised.choose_labelled(task.labels, 20, draw)[0].view(10, 20)[:, 10:].flatten()
-                model = task.train(labelled, unlabelled, draw, alpha, weight)
-                errors.append(task.error(model, task.examples[held_out], task.labels[held_out]))
-            print(f"{task.name:8}{weight:18.4f}{alpha:8g}{in_words(errors):>22}", flush=True)
+            print(f"{task.name:8}{weight:18.4f}{alpha:8g}{validation_error(task, draws, alpha, weight):>22}", flush=True)
+
+
+def choose_settings(tasks: tuple[Task, ...], draws: int) -> None:
+    """The same with the chosen weights, for other values of one setting at a time."""
+    for setting, values in SETTINGS.items():
+        for value in values:
+            errors = [validation_error(task.with_setting(setting, value), draws, **CHOSEN) for task in tasks]
+            print(f"{setting:20}{'× ' * (setting == 'steps') + format(value, 'g'):>8}"
+                  f"{''.join(f'{error:>16}' for error in errors)}", flush=True)
 
 
 def curve(task: Task, test: Tensor, labels: Tensor, per_class: int, n_unlabelled: int | None, draws: int) -> float:
@@ -122,10 +151,14 @@ def main() -> None:
     print(common.machine(args.device, common.load()))
     mnist = common.full_mnist(args.device, args.folder)
     train, test = codes(mnist)
-    m2, m1_m2 = on_pixels(mnist.train.images, mnist.train.labels), on_codes(train, mnist.train.labels)
+    images, labels = mnist.train.images, mnist.train.labels
+    m2, m1_m2 = on_pixels(shrunk(images), labels), on_codes(train, labels)
     print(f"\n{'':8}{'labelled weight':>18}{'alpha':>8}{'validation error':>22}")
     for task in (m2, m1_m2):
         choose_weights(task, args.draws)
+    print(f"\n{'validation error':28}{''.join(f'{task.name:>16}' for task in (m2, m1_m2))}")
+    choose_settings((m2, m1_m2), args.draws)
+    print(f"{'all 784 pixels':28}{validation_error(on_pixels(images, labels), args.draws, **CHOSEN):>16}", flush=True)
     print(f"\n{'labels':>10}{'unlabelled':>14}{'test error':>18}   (M1+M2)")
     points = [(n, None) for n in LABELS] + [(10, n) for n in UNLABELLED]
     values = {f"error_{10 * n}_{m or 'all'}": curve(m1_m2, test, mnist.test.labels, n, m, args.draws) for n, m in points}
