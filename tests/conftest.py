@@ -4,7 +4,10 @@ A conftest is imported before the test modules, which therefore import the check
 """
 
 import importlib.util
+import signal
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -20,3 +23,11 @@ def pytest_configure(config):
     files = [path for folder in ("tests", "benchmarks", "tools") for path in (ROOT / folder).rglob("*.py")]
     ours = "|".join(sorted({"__main__", "vae_course", *(path.stem for path in files), "exercise_answers"}))
     config.addinivalue_line("filterwarnings", rf"error:::({ours})(\.|$)")
+
+
+@pytest.fixture(autouse=True)
+def stop_button():
+    """A shell that starts a job in the background makes it deaf to interrupts; a notebook's kernel is not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

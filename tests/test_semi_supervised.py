@@ -10,7 +10,7 @@ from tiny_vae import tiny_images, tiny_vae
 from torch import nn
 from torch.distributions import Bernoulli, Categorical, Independent, Normal, kl_divergence
 from torch.testing import assert_close
-from training_runs import N_STEPS, at_pass, on_disk, same, stop_button, train, weights, without_seconds  # noqa: F401
+from training_runs import N_STEPS, at_pass, on_disk, same, train, weights, without_seconds
 
 from vae_course import checkpoints, data, evaluation, semi_supervised
 from vae_course.models import GaussianLikelihood

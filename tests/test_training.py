@@ -18,7 +18,6 @@ from training_runs import (
     at_call,
     press_stop,
     same,
-    stop_button,  # noqa: F401 (a fixture)
     train,
     weights,
     without_seconds,

@@ -25,7 +25,6 @@ from training_runs import (
     press_stop,
     same,
     step_of,
-    stop_button,  # noqa: F401 (a fixture)
     train,
     truncated,
     weights,

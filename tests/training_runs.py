@@ -4,7 +4,6 @@ import copy
 import signal
 from pathlib import Path
 
-import pytest
 import torch
 from tiny_vae import tiny_images
 from torch import Tensor, nn
@@ -69,14 +68,6 @@ def at_call(n: int, action, loss_fn=negative_elbo):
         terms = loss_fn(model, x, *rest)
         return action(terms) if calls == n else terms
     return counting
-
-
-@pytest.fixture(autouse=True)
-def stop_button():
-    """A shell that starts a job in the background makes it deaf to interrupts; a notebook's kernel is not."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def press_stop(terms=None):
