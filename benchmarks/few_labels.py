@@ -22,8 +22,8 @@ from vae_course import data, evaluation, models, objectives, semi_supervised, tr
 
 ALPHAS, WEIGHTS = (0.0, 0.1, 1.0, 3.0, 10.0), (100 / 59_900, 0.1)    # Kingma et al.: 0.1 and the first weight
 CHOSEN = {"alpha": 1.0, "labelled_weight": 0.1}
-SETTINGS = {"learning rate": (5e-3, 1e-2, 2e-2, 4e-2), "latents": (5, 10, 20), "width": (100, 200, 400),
-            "classifier's width": (100, 300, 600), "steps": (0.5, 1, 2)}    # steps: times the chapter's
+SETTINGS = {"learning_rate": (5e-3, 1e-2, 4e-2), "latent_dim": (5, 20), "hidden_dim": (100, 400),
+            "classifier_dim": (100, 600), "steps": (0.5, 2)}    # other than the chapter's; steps: times the chapter's
 LABELS, UNLABELLED = (1, 2, 5, 10, 30, 100), (1_000, 5_000, 20_000)
 BATCH = 200
 
@@ -71,12 +71,11 @@ class Task(NamedTuple):
 
     def with_setting(self, setting: str, value: float) -> "Task":
         """The same with one of SETTINGS at another value."""
-        if setting == "learning rate":
-            return self._replace(learning_rate=value)
         if setting == "steps":
-            return self._replace(steps=int(value * self.steps))
-        name = {"latents": "latent_dim", "width": "hidden_dim", "classifier's width": "classifier_dim"}[setting]
-        return self._replace(new_model=partial(self.new_model, **{name: value}))
+            value = int(value * self.steps)
+        if setting in self._fields:
+            return self._replace(**{setting: value})
+        return self._replace(new_model=partial(self.new_model, **{setting: value}))
 
     def error(self, model, examples: Tensor, labels: Tensor) -> float:
         """In %; codes are taken at their means, pixels as they are."""
@@ -123,12 +122,13 @@ def choose_weights(task: Task, draws: int) -> None:
 
 
 def choose_settings(tasks: tuple[Task, ...], draws: int) -> None:
-    """The same with the chosen weights, for other values of one setting at a time."""
-    for setting, values in SETTINGS.items():
-        for value in values:
-            errors = [validation_error(task.with_setting(setting, value), draws, **CHOSEN) for task in tasks]
-            print(f"{setting:20}{'× ' * (setting == 'steps') + format(value, 'g'):>8}"
-                  f"{''.join(f'{error:>16}' for error in errors)}", flush=True)
+    """The same for the chosen weights with the chapter's settings, and with one of them at another value at a time."""
+    rows = {"as in the chapter": tasks} | {
+        f"{setting:20}{'× ' * (setting == 'steps')}{value:g}": [task.with_setting(setting, value) for task in tasks]
+        for setting, values in SETTINGS.items() for value in values}
+    for words, varied in rows.items():
+        errors = [validation_error(task, draws, **CHOSEN) for task in varied]
+        print(f"{words:28}{''.join(f'{error:>16}' for error in errors)}", flush=True)
 
 
 def curve(task: Task, test: Tensor, labels: Tensor, per_class: int, n_unlabelled: int | None, draws: int) -> float:

@@ -1,4 +1,4 @@
-"""What holds for every test: the shapes of docstrings are checked, and a warning that our own code raises is an error.
+"""What holds for every test: shapes of docstrings are checked, our own code's warnings are errors, the stop button is heard.
 
 A conftest is imported before the test modules, which therefore import the checked functions (see shapes.py).
 """

@@ -1,4 +1,4 @@
-"""Five thousand random false lines; see test_prover_properties.py."""
+"""Many random false lines; see test_prover_properties.py."""
 
 import pytest
 from test_prover_properties import MANY, PARTS, check
