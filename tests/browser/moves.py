@@ -183,5 +183,6 @@ def wrong_line_and_clear(explorer: Explorer) -> None:
     keys.type("it is so")
     keys.press("Enter")
     explorer.wait_for(lambda frame: re.match("Refused|Not decided", frame.words), "a wrong line is not proved")
+    explorer.element.locator(".vae-proof-form[aria-busy=false]").wait_for()  # before that, Escape stops a check
     keys.press("Escape")
     explorer.wait_for_return(first)
