@@ -31,12 +31,12 @@ class PCA:
     def __call__(self, pictures: Images) -> Tensor:
         pictures, = as_images(pictures=pictures)
         if tuple(pictures.shape[1:]) != self.shape:
-            raise ValueError(f"pictures must have shape (N, {', '.join(map(str, self.shape))}), like those that this PCA was "
-                             f"fitted to, got {tuple(pictures.shape)}")
+            raise ValueError(f"pictures must have shape (N, {', '.join(map(str, self.shape))}), like those that this PCA "
+                             f"was fitted to, got {tuple(pictures.shape)}")
         return torch.cat([(x - self.mean) @ self.axes.T / self.sigma for x in blocks(pictures, "pictures")])
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Codes (N, n) as pictures (N, …) float32; those of a picture give the nearest one that n components can make."""
+        """Codes (N, n) to (N, …) float32 pictures; those of a picture give the nearest one that n components can make."""
         if codes.ndim != 2 or codes.shape[1] != len(self.sigma):
             raise ValueError(f"codes must have shape (N, {len(self.sigma)}), got {tuple(codes.shape)}")
         return ((codes.cpu().double() * self.sigma) @ self.axes + self.mean).float().unflatten(1, self.shape)
@@ -61,7 +61,8 @@ def pca_features(images: Images, n: int = 50, seed: int = 0) -> PCA:
     numbers = int(np.prod(images.shape[1:]))
     most = min(len(images) - 1, numbers)
     if not isinstance(n, int) or not 1 <= n <= most:
-        raise ValueError(f"n must be a whole number from 1 to {most}, for {len(images)} images of {numbers} numbers, got {n!r}")
+        raise ValueError(f"n must be a whole number from 1 to {most}, for {len(images)} images of {numbers} numbers, "
+                         f"got {n!r}")
     mean = torch.stack([x.sum(0) for x in blocks(images, "images")]).sum(0) / len(images)
     generator = torch.Generator().manual_seed(seed)
     onto = torch.randn(numbers, min(n + 10, numbers), generator=generator, dtype=torch.double)
@@ -76,14 +77,15 @@ def pca_features(images: Images, n: int = 50, seed: int = 0) -> PCA:
         if (variances - before)[-n:].abs().max() <= SETTLED * variances[-1]:
             break
     variances, axes = variances.flip(0)[:n], (axes @ rotation).flip(1)[:, :n]
-    if not variances[-1] > 1e-12 * (variances[0] + 1e-12):
-        raise ValueError(f"images must vary in n = {n} directions, and do in {int((variances > 1e-12 * (variances[0] + 1e-12)).sum())}"
-                         f": ask for fewer components, pca_features(images, n=…)")
+    varied = int((variances > 1e-12 * (variances[0] + 1e-12)).sum())    # in float64 the others are rounding
+    if varied < n:
+        raise ValueError(f"images must vary in n = {n} directions, and do in {varied}: ask for fewer, "
+                         f"pca_features(images, n={varied})" if varied else "images must differ, and are all the same")
     return PCA(mean, axes.T.contiguous(), variances.sqrt(), tuple(images.shape[1:]))
 
 
 def network_features(net: nn.Module) -> Callable[[Images], Tensor]:
-    """The outputs of a network as a function of pictures (N, …) to (N, F) float64, in blocks, without gradients.
+    """A network's outputs as features: a function of pictures, which gives float64, in blocks and without gradients.
 
     The last hidden layer of a classifier that is an nn.Sequential, such as the judge of notebooks/11, is
     `network_features(judge[:-1])`. The network sees pixels in [0, 1], on its own device.

@@ -15,7 +15,7 @@ class Neighbours(NamedTuple):
     """The k nearest training pictures of each picture, the nearest first."""
 
     distance: Tensor    # (N, k) float64: root of the mean squared difference over a picture's numbers
-    index: Tensor       # (N, k) int64: which training picture; of several at the same distance any
+    which: Tensor       # (N, k) int64: the index of the training picture; of several at the same distance any
 
 
 class Memorization(NamedTuple):
@@ -68,7 +68,8 @@ def nearest(pictures: Images, training: Images, k: int = 1, memory: int = MEMORY
     numbers = int(np.prod(pictures.shape[1:]))
     size = int((numbers ** 2 / 4 + memory / 32) ** 0.5 - numbers / 2)       # 32 (numbers · size + size²) bytes
     if size < 1:
-        raise ValueError(f"memory must be at least {32 * (numbers + 1)} bytes for pictures of {numbers} numbers, got {memory}")
+        raise ValueError(f"memory must be at least {32 * (numbers + 1)} bytes for pictures of {numbers} numbers, "
+                         f"got {memory}")
     # Double precision, since a squared distance is here a difference of large terms; an Apple GPU has none.
     device = next((images.device for images in (pictures, training) if images.device.type == "cuda"), torch.device("cpu"))
     beside_bytes = (pictures.dtype == torch.uint8) != (training.dtype == torch.uint8)
@@ -81,8 +82,8 @@ def memorization(made: Images, train: Images, test: Images, memory: int = MEMORY
     """Was it memorized? The two nearest training pictures of generated pictures, and of test pictures for comparison.
 
     Copying shows in the smallest distances and in the number of copies, not in the median: a VAE's blurred picture lies
-    nearer to every picture than a sharp one. Where a picture is twice in the training data, its copies have two neighbours at
-    the same distance, and count as copies only if that is 0.
+    nearer to every picture than a sharp one. Where a picture is twice in the training data, its copies have two
+    neighbours at the same distance, and count as copies only if that is 0.
 
     Args:
         made: generated pictures: decoder means, or draws from p(x|z), whose noise hides a copy.
@@ -91,7 +92,9 @@ def memorization(made: Images, train: Images, test: Images, memory: int = MEMORY
 
     Source: three times nearer is the criterion of Gu et al. (2023), arXiv:2310.02664.
     """
-    as_images(made=made, train=train, test=test)    # the names that the caller knows
+    _, images, _ = as_images(made=made, train=train, test=test)     # the names that the caller knows
+    if len(images) < 2:
+        raise ValueError("train must hold at least 2 pictures, so that there is a second nearest, got 1")
     return Memorization(*(nearest(pictures, train, 2, memory) for pictures in (made, test)))
 
 

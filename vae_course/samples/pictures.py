@@ -15,7 +15,7 @@ def as_images(**sets: Images) -> list[Images]:
     """These sets of pictures, NumPy arrays as tensors.
 
     Raises:
-        TypeError: naming the argument, unless it holds uint8 or floating-point numbers as a Tensor, NumPy array or ImageFile.
+        TypeError: naming the argument, unless it is a Tensor, NumPy array or ImageFile of uint8 or floating-point numbers.
         ValueError: if it has no picture, or is a single one.
     """
     return [_as_images(name, images) for name, images in sets.items()]
