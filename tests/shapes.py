@@ -236,9 +236,9 @@ def checked(function: Callable, shapes: Shapes) -> Callable:
 # ---------------------------------------------------------------- all of the package
 
 def public(module: types.ModuleType) -> dict[tuple[object, str], Callable]:
-    """(owner, name) → function: the public functions of a module, and the public methods of its public classes."""
+    """(owner, name) → function: the public functions of a module or folder, and the public methods of its public classes."""
     here = [(module, name, thing) for name, thing in vars(module).items()
-            if getattr(thing, "__module__", "") == module.__name__]
+            if f"{getattr(thing, '__module__', '')}.".startswith(f"{module.__name__}.")]
     here += [(owner, name, thing) for _, _, owner in here if isinstance(owner, type) for name, thing in vars(owner).items()]
     return {(owner, name): thing for owner, name, thing in here
             if inspect.isfunction(thing) and not name.startswith("_") and not getattr(owner, "__name__", "").startswith("_")}
