@@ -9,7 +9,7 @@ import torch
 from sklearn.decomposition import PCA as ExactPCA
 from torch import nn
 
-from vae_course import samples
+from vae_course import data, samples
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -45,6 +45,23 @@ def test_floats_beside_uint8_are_meant_on_the_scale_of_0_to_1():
     expected = by_loops(made.numpy(), training.numpy() / 255)
     np.testing.assert_allclose(samples.nearest(made, training, k=11).distance, np.sort(expected, 1), rtol=1e-9)
     np.testing.assert_allclose(samples.nearest(made.numpy(), training.numpy()).distance[:, 0], expected.min(1), rtol=1e-9)
+
+
+def test_pictures_may_stay_in_their_file(tmp_path):
+    train, test = pictures(37, seed=1), pictures(13)
+    np.save(tmp_path / "all.npy", torch.cat([train, test]).numpy())
+    stored = data.ImageFile(tmp_path / "all.npy")
+    in_file = stored.subset(torch.arange(37)), stored.subset(torch.arange(37, 50))
+    made = torch.rand(20, 3, 5, 4, generator=rng(2))
+    for sets in ((train, test), in_file):
+        found = samples.nearest(sets[1], sets[0], k=3, memory=32 * 1500)
+        np.testing.assert_allclose(found.distance, np.sort(by_loops(test.numpy() / 255, train.numpy() / 255), 1)[:, :3])
+        assert (found.distance > 0).all()
+    assert samples.memorization(made, *in_file).made.which.equal(samples.memorization(made, train, test).made.which)
+    codes = [samples.pca_features(images, 5)(test) for images in (train, in_file[0])]
+    torch.testing.assert_close(*codes)
+    assert samples.compare(made, *in_file, samples.pca_features(train, 5)) == samples.compare(
+        made, train, test, samples.pca_features(in_file[0], 5))
 
 
 def test_a_table_keeps_its_own_scale():
