@@ -18,7 +18,7 @@ ARROWS = {
     "models": {"densities", "runtime"},
     "conditional": {"densities", "models", "runtime"},
     "evaluation": {"densities", "objectives", "runtime"},
-    "training": {"checkpoints", "runtime"},
+    "training": {"checkpoints", "densities", "runtime"},
     # The command line stands above what it trains, the rest of its folder below.
     "training.__main__": {"checkpoints", "conditional", "data", "evaluation", "models", "objectives", "runtime"},
     "checks": {"densities", "derivations", "models", "objectives", "semi_supervised"},  # the prover judges derivations
