@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vae_course import runtime
-from vae_course.densities import check_examples
+from vae_course.arguments import check_examples
 from vae_course.training import parallel
 from vae_course.training.arguments import told
 from vae_course.training.diagnosis import TrainingDiverged, what_diverged
@@ -59,27 +59,29 @@ class PreparedLoss(nn.Module):
     def forward(self, progress: Tensor, x: Tensor, *rest: Tensor) -> dict[str, Tensor]:
         by_name = {"progress": progress.squeeze()} if self.takes_progress else {}
         x = self.prepare(x)
-        if not self.has_run:
-            self._check_prepared(x)
         try:
             terms = self.loss_fn(self.model, x, *rest, **by_name)
-        except RuntimeError:  # torch's, about "mat1 and mat2" or "Float but got Byte", for models that check nothing
-            self._check_prepared(x, any_model=True)
+        except (TypeError, ValueError, RuntimeError) as error:
+            if not self.has_run:
+                self._explain(x, error)
             raise
         self.has_run = True
         return terms
 
-    def _check_prepared(self, x: Tensor, any_model: bool = False) -> None:
-        """Raise TypeError or ValueError if the model cannot be given x, what `prepare` returned. Reads no value."""
+    def _explain(self, x: Tensor, error: Exception) -> None:
+        """Raise what is wrong with x, what `prepare` returned, if that is what the loss stumbled over in the first batch.
+
+        It is if the model says so itself, or if torch speaks of types and x is not of the type of the weights: models that
+        check nothing end in "mat1 and mat2 must have the same dtype".
+        """
         if not isinstance(x, Tensor):
-            raise TypeError(f"prepare must return a tensor (B, …), as data.grey does, got {type(x).__name__}")
-        of_the_course = hasattr(self.model, "input_shape") and hasattr(self.model, "encode")
-        if of_the_course or any_model:
-            shape = self.model.input_shape if of_the_course else x.shape[1:]
-            try:
-                check_examples(x, shape, next(self.model.parameters()).dtype)   # type: ignore[arg-type]
-            except (TypeError, ValueError) as error:
-                raise type(error)(f"{self.name} does not fit the model: after prepare, {error}") from None
+            raise TypeError(f"prepare must return a tensor (B, …), as data.grey does, got {type(x).__name__}") from None
+        shape = getattr(self.model, "input_shape", None)
+        try:
+            check_examples(x, shape if isinstance(shape, tuple) else x.shape[1:], next(self.model.parameters()).dtype)
+        except (TypeError, ValueError) as wrong:
+            if str(wrong).startswith(str(error)) or isinstance(error, RuntimeError) and "type" in str(error):
+                raise type(wrong)(f"{self.name} does not fit the model: after prepare, {wrong}") from None
 
 
 def _binds_progress(loss_fn: Callable) -> bool:
