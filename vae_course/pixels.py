@@ -1,9 +1,9 @@
-"""What may be a picture: arrays or tensors of several layouts, bytes or in [0, 1], brought into one; and words for the rest."""
+"""What may be a picture: arrays or tensors of several layouts, bytes or in [0, 1], brought into one; words for the rest."""
 
 import numpy as np
 
 DARK = 16   # bytes that never exceed it are seldom 0–255: masks of 0 and 1, or scikit-learn's digits, whose white is 16
-SIDE = 8    # an array (a, b, 3) whose first axes are as long as that is more likely one picture in colour than many grey ones
+SIDE = 8    # (a, b, 3) with a and b at least that is more likely one picture in colour than many grey ones
 
 
 def as_array(values) -> np.ndarray:
@@ -31,13 +31,7 @@ def as_pictures(images, name: str = "images") -> np.ndarray:
         ValueError: if `images` has another shape, or one that can be read in two ways, or numbers that are neither. The
             message says what to do.
     """
-    try:
-        pixels = _numbers(images, name)
-    except ValueError as error:
-        if "inhomogeneous" not in str(error):
-            raise
-        raise ValueError(f"{name} must all have one size, and got several. data.from_folder(folder, size) brings pictures "
-                         f"to one size.") from error
+    pixels = _numbers(images, name)
     found = _channels_last(pixels) if pixels.ndim in (3, 4) and pixels.size else None
     if found is None or _may_be_one(pixels.shape):
         raise ValueError(f"{name} must have shape (n, H, W), (n, 1, H, W), (n, 3, H, W) or (n, H, W, 3) with n ≥ 1, got "
@@ -81,7 +75,8 @@ def check_range(pixels: np.ndarray, name: str) -> None:
             raise ValueError(f"{name} must be bytes from 0 to 255 or lie in [0, 1], and got bytes of which none is above "
                              f"{high}. If white is {white}, give {name} / {white}; if they are so dark, {name} / 255.")
     elif not (low >= 0 and high <= 1):
-        raise ValueError(f"{name} must lie in [0, 1], got values from {low:g} to {high:g}. {way_into_range(low, high, name)}")
+        raise ValueError(f"{name} must lie in [0, 1], got values from {low:g} to {high:g}. "
+                         f"{way_into_range(low, high, name)}")
 
 
 def way_into_range(low: float, high: float, name: str) -> str:
@@ -99,8 +94,12 @@ def way_into_range(low: float, high: float, name: str) -> str:
 # ---------------------------------------------------------------- shapes
 
 def _numbers(images, name: str) -> np.ndarray:
-    """As NumPy. Raises ValueError if these are no numbers."""
-    pixels = as_array(images)
+    """As NumPy. Raises ValueError if these are no numbers, or do not fill a rectangle."""
+    try:
+        pixels = as_array(images)
+    except ValueError as error:
+        raise ValueError(f"{name} must all have one size, and got several. data.from_folder(folder, size) brings pictures "
+                         f"to one size.") from error
     if pixels.dtype.kind not in "fiub":
         inside = next((f", e.g. its {part}" for part in ("images", "train") if hasattr(images, part)), "")
         raise ValueError(f"{name} must be an array of numbers, got {type(images).__name__}. Give the pictures themselves"

@@ -108,6 +108,8 @@ def draw_image_rows(rows: Mapping[str, ArrayLike], ax) -> None:
     Raises:
         ValueError: if rows differ in number, size or colour, or one holds no pictures.
     """
+    if not rows:
+        raise ValueError(f"rows must hold at least one row, got {rows}")
     arrays = [in_unit_interval(as_pictures(images, f"rows[{name!r}]")) for name, images in rows.items()]
     shapes = [array.shape for array in arrays]
     if len(set(shapes)) != 1:
