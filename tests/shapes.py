@@ -26,7 +26,8 @@ import torch
 from beartype import BeartypeConf, beartype
 from jaxtyping import Bool, Float, Float32, Int64, Shaped, TypeCheckError, UInt8, jaxtyped
 
-MODULES = ("densities", "objectives", "models", "conditional", "linear_gaussian", "evaluation", "latent", "data")
+MODULES = ("densities", "objectives", "models", "conditional", "linear_gaussian", "evaluation", "latent", "data",
+           "samples")
 
 AXIS = r"(?:[A-Za-z]\w*|\d+|…|\*\w+)"
 # One axis and a comma, or several axes of which one is a capital, a number, `…` or `*more`: (z, x) is a pair, no shape.
@@ -236,9 +237,9 @@ def checked(function: Callable, shapes: Shapes) -> Callable:
 # ---------------------------------------------------------------- all of the package
 
 def public(module: types.ModuleType) -> dict[tuple[object, str], Callable]:
-    """(owner, name) → function: the public functions of a module, and the public methods of its public classes."""
+    """(owner, name) → function: the public functions of a module or folder, and the public methods of its public classes."""
     here = [(module, name, thing) for name, thing in vars(module).items()
-            if getattr(thing, "__module__", "") == module.__name__]
+            if f"{getattr(thing, '__module__', '')}.".startswith(f"{module.__name__}.")]
     here += [(owner, name, thing) for _, _, owner in here if isinstance(owner, type) for name, thing in vars(owner).items()]
     return {(owner, name): thing for owner, name, thing in here
             if inspect.isfunction(thing) and not name.startswith("_") and not getattr(owner, "__name__", "").startswith("_")}

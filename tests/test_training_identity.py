@@ -16,8 +16,9 @@ import torch
 from torch import nn
 from torch.distributions import Normal
 
+from vae_course import models
 from vae_course.objectives import negative_elbo
-from vae_course.training import identity
+from vae_course.training import identity, schedules
 from vae_course.training.identity import describe
 
 
@@ -185,6 +186,24 @@ def test_what_the_docstring_says_is_not_told():
     counting.seen.append(3)
     nn.init.zeros_(module.eval().layer.weight)
     assert before == [describe(thing) for thing in (counting, module, scaled([1]), scaled(torch.device("meta")))]
+
+
+@pytest.mark.parametrize(("value", "told"), [
+    (models.VAE, "models.VAE"), (models.VAE.kl, "models.VAE.kl"), (models.VAE.posterior, "models.VAE.posterior"),
+    (models.mlp, "models.mlp"), (negative_elbo, "objectives.negative_elbo"), (schedules.cosine, "schedules.cosine"),
+    (schedules.one_cycle, "schedules.one_cycle"), (nn.Linear, "torch.nn.modules.linear.Linear"), (len, "builtins.len"),
+    (models.likelihoods.math.log, "math.log"), (identity.describe, "identity.describe"),
+])
+def test_a_name_stays_when_a_file_becomes_a_folder(value, told):
+    """Told is the shortest module of the course that exports the very same thing: a checkpoint of before goes on."""
+    assert describe(value) == told
+
+
+def test_the_description_of_a_model_is_that_of_before_models_became_a_folder():
+    assert identity.describe_model(models.VAE(models.GaussianEncoder(nn.Identity(), 3, 2), nn.Identity())) == (
+        "models.VAE: VAE( (encoder): GaussianEncoder( (features): Identity() (to_mu): Linear(in_features=3, "
+        "out_features=2, bias=True) (to_logvar): Linear(in_features=3, out_features=2, bias=True) ) (decoder): Identity() "
+        "(likelihood): BernoulliLikelihood() )")
 
 
 def test_functions_are_told_alike_in_another_process():

@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from enum import Enum
-from functools import partial
+from functools import partial, reduce
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
@@ -116,8 +116,18 @@ def _shown(value) -> str:
 
 
 def _name(value: type | FunctionType | BuiltinFunctionType) -> str:
-    module = (value.__module__ or "builtins").removeprefix("vae_course.").removeprefix("training.")
-    return f"{module}.{value.__qualname__}"
+    """Module and name; of the course's own the shortest module that exports it, which stays when a file becomes a folder."""
+    parts = (value.__module__ or "builtins").split(".")
+    if parts[0] == "vae_course":
+        told = [inspect.unwrap(_found(".".join(parts[:n]), value.__qualname__)) for n in range(2, len(parts))]
+        exporting = (n for n, found in enumerate(told, 2) if found is inspect.unwrap(value))
+        parts = parts[1:next(exporting, None)]
+    return ".".join([*parts, value.__qualname__]).removeprefix("training.")
+
+
+def _found(module: str, qualname: str) -> Any:
+    """What the name, such as VAE.kl, means in a module that has been imported; None if nothing."""
+    return reduce(lambda holder, name: getattr(holder, name, None), qualname.split("."), sys.modules.get(module))
 
 
 def _is_own(module: str) -> bool:
