@@ -26,10 +26,11 @@ ARROWS = {
     "semi_supervised": {"conditional", "densities", "evaluation", "models", "objectives", "runtime"},
     "linear_gaussian": {"densities"},
     "drawings": {"plots"},
-    "widgets": {"derivations", "latent", "plots"},
+    "plots": {"pixels"},
+    "widgets": {"derivations", "latent", "pixels", "plots"},
 }
 ONLY_IN = {"ipywidgets": {"widgets"}, "sympy": {"derivations"}}       # library → the modules that may import it
-TORCH_FREE = {"downloads", "drawings", "latent", "plots", "derivations", "widgets"}
+TORCH_FREE = {"downloads", "drawings", "latent", "pixels", "plots", "derivations", "widgets"}
 LIMIT_MODULE, LIMIT_FUNCTION = 300, 40
 
 
