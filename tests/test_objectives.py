@@ -247,6 +247,10 @@ def test_elbo_of_binary_pixels_is_summed_over_pixels_and_latents():
     (lambda: importance_weighted_bound(torch.zeros(2, 3).int()), TypeError, "log_w must be"),
     (lambda: elbo_terms(BinaryPixels(), torch.full((3, 1, 2, 3), 255.0)), ValueError, "x must lie in"),
     (lambda: log_weights(BinaryPixels(), torch.full((3, 1, 2, 3), 255.0), n_samples=2), ValueError, "x must lie in"),
+    (lambda: elbo_terms(ONE, toy_vae()), TypeError, "model must have encode, decode, .*, got Tensor"),
+    (lambda: negative_elbo(BinaryPixels(), torch.zeros(3, 1, 2, 3), torch.zeros(3).long()), TypeError,
+     r"BinaryPixels takes no labels, .*leave them out, .*train.images, …\), or take a conditional model"),
+    (lambda: log_weights(BinaryPixels(), torch.zeros(3, 1, 2, 3), ONE, n_samples=2), TypeError, "takes no labels"),
 ])
 def test_errors_name_the_argument(call, error, message):
     with pytest.raises(error, match=message):

@@ -42,10 +42,24 @@ def elbo_terms(model, x: Tensor, *condition: Tensor, generator: torch.Generator 
 
     Source: Kingma & Welling (2014), arXiv:1312.6114, Eq. 3 and 10. Derived in notebooks/04.
     """
-    mu, logvar = model.encode(x, *condition)                # (B, Z) each
+    mu, logvar = _encode(model, x, condition)               # (B, Z) each
     z = reparameterize(mu, logvar, generator)               # (B, Z)
     recon = model.likelihood.log_prob(x, model.decode(z, *condition))
     return ElboTerms(recon=recon, kl=model.kl(mu, logvar, *condition))
+
+
+def _encode(model, x: Tensor, condition: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    """mu and logvar of q(z|x); says so where something else than a model is given, or labels to one that takes none."""
+    if not hasattr(model, "encode"):
+        raise TypeError(f"model must have encode, decode, likelihood and kl, as models.VAE has, got {type(model).__name__}")
+    try:
+        return model.encode(x, *condition)
+    except TypeError as error:
+        if condition and "positional argument" in str(error):
+            raise TypeError(f"{type(model).__name__} takes no labels, and was given {len(condition)} tensor(s) beside x: "
+                            f"leave them out, e.g. fit(model, loss_fn, train.images, …), or take a conditional model, such "
+                            f"as conditional.reference_cvae()") from None
+        raise
 
 
 def negative_elbo(model, x: Tensor, *condition: Tensor, beta: float | Tensor = 1.0) -> dict[str, Tensor]:
@@ -108,7 +122,7 @@ def log_weights(model, x: Tensor, *condition: Tensor, n_samples: int,
     """
     if n_samples < 1:
         raise ValueError(f"n_samples must be at least 1, got {n_samples}")
-    mu, logvar = model.encode(x, *condition)                                        # (B, Z)
+    mu, logvar = _encode(model, x, condition)                                       # (B, Z)
     shape = (n_samples, *mu.shape)
     z = reparameterize(mu.expand(shape), logvar.expand(shape), generator)           # (K, B, Z)
     # The K samples are stacked along the batch: row k·B + b holds sample k of example b.

