@@ -16,7 +16,7 @@ from vae_course.models import VAE, reference_vae
 
 # Functions that return a tensor and whose docstring gives no shape of it: the parts that only hand on, and losses.
 WITHOUT_SHAPE = {"warm_up_negative_elbo", "GaussianEncoder.forward", "VAE.forward", "ConcatCondition.forward",
-                 "IgnoreCondition.forward", "ClassMeans.forward"}
+                 "IgnoreCondition.forward", "ConditionAfter.forward", "ClassMeans.forward"}
 
 
 class Pair(NamedTuple):

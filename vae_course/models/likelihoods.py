@@ -16,11 +16,16 @@ from vae_course.densities import (
 
 PIXEL_STEP = 1 / 255    # between two values of a pixel
 
+def is_number(value: object) -> bool:
+    """Whether this is one number, of Python, NumPy or torch."""
+    return isinstance(value, numbers.Real) or isinstance(value, Tensor) and value.ndim == 0
+
+
 def check_positive(**values: float) -> None:
     """Raise ValueError, naming the argument, unless each is a positive number."""
     for name, value in values.items():
-        if not isinstance(value, numbers.Real | Tensor) or not 0 < value < math.inf:
-            raise ValueError(f"{name} must be positive, a number, got {value!r}")
+        if not is_number(value) or not 0 < value < math.inf:
+            raise ValueError(f"{name} must be positive, got {value!r}")
 
 
 class BernoulliLikelihood(nn.Module):
@@ -79,7 +84,9 @@ class GaussianLikelihood(nn.Module):
 
     A density is no probability. Of pixels k/255 with k = 0 … 255, dequantized by u ~ U(−½, ½), it gives
     E_u log p((k + u)/255) − D log 255 ≤ log P(k), in nats (Jensen: P(k) is the integral of p over cells of width 1/255);
-    so `bits_per_dim(log p − D log 255, D)`. Without the noise u this is no bound. Theis et al. (2016), arXiv:1511.01844, §3.1.
+    so `bits_per_dim(log p − D log 255, D)`. Without the noise u this is no bound.
+
+    Source of the last: Theis, van den Oord & Bethge (2016), arXiv:1511.01844, §3.1.
     """
 
     output_is_mean = True
@@ -87,7 +94,7 @@ class GaussianLikelihood(nn.Module):
     def __init__(self, sigma: float = 1.0, learn_sigma: bool = False, least_sigma: float = 0.0):
         super().__init__()
         check_positive(sigma=sigma)
-        if not isinstance(least_sigma, numbers.Real) or not 0 <= least_sigma < sigma:
+        if not is_number(least_sigma) or not 0 <= least_sigma < sigma:
             raise ValueError(f"least_sigma must be at least 0 and below sigma, {sigma}, at which learning begins, got "
                              f"{least_sigma!r}")
         start = 2 * math.log(sigma) + (math.log1p(-(least_sigma / sigma) ** 2) if least_sigma else 0.0)
@@ -131,11 +138,11 @@ class GaussianLikelihood(nn.Module):
         sigma = self.sigma.item()
         if not self.logvar.requires_grad or sigma >= 0.5 * PIXEL_STEP:
             return None
-        return (f"the learned σ has shrunk to {sigma:.2g}, below half a pixel's step of 1/255: σ runs to zero, since these "
-                f"examples can be reproduced (almost) exactly, and the ELBO then grows without limit and means nothing. What "
-                f"people do: a floor, GaussianLikelihood(learn_sigma=True, least_sigma=1/255); dequantization, which adds "
-                f"uniform noise to the pixels, (x + u)/256 with u in [0, 1); or probabilities in the place of densities, "
-                f"DiscretizedLogisticLikelihood()")
+        return (f"the learned σ has shrunk to {sigma:.2g}, below half a pixel's step of 1/255: the decoder's σ runs to "
+                f"zero, since these examples can be reproduced (almost) exactly, and the ELBO then grows without limit and "
+                f"means nothing. What people do: a floor, GaussianLikelihood(learn_sigma=True, least_sigma=1/255); "
+                f"dequantization, which adds uniform noise to the pixels, (k + u)/256 with u in [0, 1) and k from 0 to 255; "
+                f"or probabilities in the place of densities, DiscretizedLogisticLikelihood()")
 
 
 class DiscretizedLogisticLikelihood(nn.Module):

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vae_course.densities import check_float, check_unit_interval
+from vae_course.arguments import check_float, check_unit_interval
 from vae_course.models.files import remembers
 from vae_course.models.vae import VAE, check_likelihood
 
@@ -97,10 +98,9 @@ def conv_vae(input_shape: Sequence[int] = (1, 28, 28), latent_dim: int = 20, cha
     check_network(activation, likelihood, latent_dim=latent_dim, channels=channels, hidden_dim=hidden_dim)
     sizes = halved(shape := checked_shape(input_shape), depth)
     widths = conv_widths(shape[0], channels, len(sizes))
-    inner = (widths[-1], *sizes[-1])
-    features = nn.Sequential(*down(widths, activation), nn.Flatten(), nn.Linear(math.prod(inner), hidden_dim), activation())
-    decoder = nn.Sequential(nn.Linear(latent_dim, hidden_dim), activation(), nn.Linear(hidden_dim, math.prod(inner)),
-                            activation(), nn.Unflatten(1, inner), *up(widths, sizes, activation), PixelBias(shape))
+    features = nn.Sequential(*down(widths, activation), nn.Flatten(),
+                             nn.Linear(widths[-1] * math.prod(sizes[-1]), hidden_dim), activation())
+    decoder = conv_decoder(latent_dim, hidden_dim, widths, sizes, activation)
     if mean_image is not None:
         start_at_mean_image(decoder[-1], mean_image, likelihood)  # type: ignore[arg-type]
     return VAE(GaussianEncoder(features, hidden_dim, latent_dim), decoder, likelihood, shape)
@@ -148,6 +148,14 @@ def up(widths: Sequence[int], sizes: Sequence[tuple[int, int]], activation: Call
     return layers[:-1]
 
 
+def conv_decoder(n_in: int, hidden_dim: int, widths: Sequence[int], sizes: Sequence[tuple[int, int]],
+                 activation: Callable[[], nn.Module]) -> nn.Sequential:
+    """n_in numbers – hidden_dim – the smallest of the sizes – `up` to the largest, and a bias for each pixel."""
+    inner = (widths[-1], *sizes[-1])
+    return nn.Sequential(nn.Linear(n_in, hidden_dim), activation(), nn.Linear(hidden_dim, math.prod(inner)), activation(),
+                         nn.Unflatten(1, inner), *up(widths, sizes, activation), PixelBias((widths[0], *sizes[0])))
+
+
 class PixelBias(nn.Module):
     """Adds one learned number to each pixel: (B, C, H, W) to (B, C, H, W)."""
 
@@ -165,8 +173,8 @@ def start_at_mean_image(output_layer: nn.Linear | PixelBias, mean_image: Tensor,
     """Set the layer's bias to the mean image, or to log(p/(1−p)) of its pixels p, within [0.001, 0.999], for logits."""
     check_float(mean_image=mean_image)
     if mean_image.numel() != output_layer.bias.numel():
-        raise ValueError(f"mean_image must have {output_layer.bias.numel()} pixels, got {tuple(mean_image.shape)}: it is the "
-                         f"mean of training examples x (N, …), x.mean(0)")
+        raise ValueError(f"mean_image must have {output_layer.bias.numel()} pixels, got {tuple(mean_image.shape)}: the mean "
+                         f"of training examples x (N, …) is x.mean(0)")
     start = mean_image.reshape(output_layer.bias.shape)
     if not getattr(likelihood, "output_is_mean", False):
         check_unit_interval(mean_image=mean_image)
@@ -176,15 +184,21 @@ def start_at_mean_image(output_layer: nn.Linear | PixelBias, mean_image: Tensor,
 
 # ---------------------------------------------------------------- arguments
 
-def checked_shape(input_shape: Sequence[int] | int) -> tuple[int, ...]:
-    """input_shape as a tuple, (C, H, W) or (D,); raises ValueError, with what is probably meant, for anything else."""
-    what = "input_shape must be (channels, height, width), such as (1, 28, 28), or (D,) for a table of D columns"
-    given = (input_shape,) if is_whole(input_shape) else input_shape
+def whole_shape(input_shape: Sequence[int] | int, what: str = "input_shape must be a shape") -> tuple[int, ...]:
+    """input_shape as a tuple; raises ValueError, which begins with `what`, unless it is whole numbers ≥ 1."""
+    given: Any = (input_shape,) if is_whole(input_shape) else input_shape
     if not isinstance(given, Sequence | np.ndarray) or isinstance(given, str) or not all(map(is_whole, given)):
         raise ValueError(f"{what}, of whole numbers, got {input_shape!r}")
     shape = tuple(map(int, given))
     if not shape or min(shape) < 1:
-        raise ValueError(f"{what}, each at least 1, got {shape}")
+        raise ValueError(f"{what}, of whole numbers ≥ 1, got {shape}")
+    return shape
+
+
+def checked_shape(input_shape: Sequence[int] | int) -> tuple[int, ...]:
+    """input_shape as a tuple, (C, H, W) or (D,); raises ValueError, with what is probably meant, for anything else."""
+    what = "input_shape must be (channels, height, width), such as (1, 28, 28), or (D,) for a table of D columns"
+    shape = whole_shape(input_shape, what)
     if len(shape) == 2:
         raise ValueError(f"{what}, got {shape}: say {(1, *shape)} for grey pictures, {(3, *shape)} for colour")
     if len(shape) == 4:
@@ -192,7 +206,7 @@ def checked_shape(input_shape: Sequence[int] | int) -> tuple[int, ...]:
     if len(shape) > 4:
         raise ValueError(f"{what}, got {shape}")
     if len(shape) == 3 and shape[2] in (1, 3, 4) and min(shape[:2]) >= 8:
-        raise ValueError(f"{what}, got {shape}: channels first, {(shape[2], *shape[:2])}, and pictures x.permute(0, 3, 1, 2)")
+        raise ValueError(f"{what}, got {shape}: channels first, {(shape[2], *shape[:2])}, and x.permute(0, 3, 1, 2)")
     return shape
 
 

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from vae_course import runtime
+from vae_course.arguments import check_examples, check_float
 from vae_course.densities import (
-    check_examples,
-    check_float,
     kl_between_normals,
     kl_to_standard_normal,
     normal_log_density,
@@ -129,17 +128,21 @@ class VAE(nn.Module):
             raise ValueError(f"z must have shape ({self.latent_dim},), got {tuple(code.shape)}")
         mean = self.likelihood.mean(self.decode(code.unsqueeze(0).to(next(self.parameters()).device), *condition))[0]
         if mean.ndim not in (2, 3) or mean.ndim == 3 and len(mean) not in (1, 3):
-            raise ValueError(f"there is no picture of an example of shape {tuple(mean.shape)}, only of (H, W), (1, H, W) and "
-                             f"(3, H, W): take the numbers, model.likelihood.mean(model.decode(z)) for z (B, {self.latent_dim})")
+            raise ValueError(f"there is no picture of an example of shape {tuple(mean.shape)}, only of (1, H, W) and "
+                             f"(3, H, W): for its numbers take model.likelihood.mean(model.decode(z)), z (B, Z)")
         if mean.ndim == 3:
             mean = mean[0] if len(mean) == 1 else mean.permute(1, 2, 0)     # pictures have their colours last
         return mean.clamp(0, 1).cpu().numpy()
 
+    def plain_decoder(self) -> nn.Module:
+        """The decoder made of common layers, as `export_decoder` writes it."""
+        return self.decoder
+
     def _check_input(self, x: Tensor) -> None:
-        weight = next(self.parameters())
+        weight = next(self.parameters(), x)     # a model may have no weights
         check_examples(x, self.input_shape, weight.dtype)
         if x.device != weight.device:
-            raise ValueError(f"x must be on the model's device, {weight.device}, got {x.device}: x.to({str(weight.device)!r})")
+            raise ValueError(f"x must be on the model's device, got {x.device}: x.to({str(weight.device)!r})")
 
     def _check_code(self, z: Tensor) -> None:
         check_float(z=z)
@@ -153,8 +156,8 @@ class VAE(nn.Module):
         if not isinstance(encoded, tuple) or [getattr(part, "shape", None) for part in encoded] != [expected, expected]:
             got = [tuple(getattr(part, "shape", ())) for part in encoded] if isinstance(encoded, tuple) else (
                 f"{type(encoded).__name__} {tuple(getattr(encoded, 'shape', ()))}".rstrip("() "))
-            raise ValueError(f"the encoder must give a pair (mu, logvar), each (B, latent_dim) = {expected}, got {got}: end it "
-                             f"with models.GaussianEncoder(features, feature_dim, latent_dim)")
+            raise ValueError(f"the encoder must give a pair (mu, logvar), each (B, latent_dim) = {expected}, got {got}: end "
+                             f"it with models.GaussianEncoder(features, feature_dim, latent_dim)")
         mu, logvar = encoded
         return mu.float(), logvar.float()
 
