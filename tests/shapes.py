@@ -26,7 +26,8 @@ import torch
 from beartype import BeartypeConf, beartype
 from jaxtyping import Bool, Float, Float32, Int64, Shaped, TypeCheckError, UInt8, jaxtyped
 
-MODULES = ("densities", "objectives", "models", "conditional", "linear_gaussian", "evaluation", "latent", "data")
+MODULES = ("densities", "objectives", "models", "conditional", "linear_gaussian", "evaluation", "latent", "data",
+           "samples")
 
 AXIS = r"(?:[A-Za-z]\w*|\d+|…|\*\w+)"
 # One axis and a comma, or several axes of which one is a capital, a number, `…` or `*more`: (z, x) is a pair, no shape.

@@ -23,6 +23,7 @@ ARROWS = {
     # The command line stands above what it trains, the rest of its folder below.
     "training.__main__": {"checkpoints", "conditional", "data", "evaluation", "models", "objectives", "runtime"},
     "checks": {"densities", "derivations", "models", "objectives", "semi_supervised"},  # the prover judges derivations
+    "samples": {"evaluation"},
     "semi_supervised": {"conditional", "densities", "evaluation", "models", "objectives", "runtime"},
     "linear_gaussian": {"densities"},
     "drawings": {"plots"},

@@ -116,6 +116,13 @@ def test_enough_prose_and_not_too_much(notebook):
 
 
 @every_notebook
+def test_sections_are_numbered_without_a_gap(notebook):
+    numbers = [int(number) for cell in notebook.cells if cell.cell_type == "markdown"
+               for number in re.findall(r"^## (\d+)\.", cell.source, re.MULTILINE)]
+    assert numbers == list(range(1, len(numbers) + 1)) and numbers
+
+
+@every_notebook
 def test_no_star_imports_and_no_absolute_paths(notebook):
     for cell in notebook.cells:
         assert not re.search(r"import\s+\*", cell.source)

@@ -14,9 +14,10 @@ from vae_course.densities import kl_to_standard_normal
 from vae_course.linear_gaussian import LinearGaussian
 from vae_course.models import VAE, reference_vae
 
-# Functions that return a tensor and whose docstring gives no shape of it: the parts that only hand on, and losses.
+# Functions whose docstring gives no shape of the tensor that they return: parts that hand on, losses, functions, iterators.
 WITHOUT_SHAPE = {"warm_up_negative_elbo", "GaussianEncoder.forward", "VAE.forward", "ConcatCondition.forward",
-                 "IgnoreCondition.forward", "ConditionAfter.forward", "ClassMeans.forward"}
+                 "IgnoreCondition.forward", "ConditionAfter.forward", "ClassMeans.forward", "network_features",
+                 "ImageFile.split"}
 
 
 class Pair(NamedTuple):

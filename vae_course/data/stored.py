@@ -75,11 +75,11 @@ class ImageFile:
         return (self[k] for k in range(len(self)))
 
     def split(self, n: int) -> Iterator[Tensor]:
-        """All pictures in their order, in blocks (n, …), of which the last may be shorter; one block in memory at a time."""
+        """All pictures in their order, in blocks of n, of which the last may be shorter; one block in memory at a time."""
         return (self[start:start + n] for start in range(0, len(self), n))
 
     def subset(self, index: Any) -> "ImageFile":
-        """Some of the pictures as another set of the same file, which is not copied: (M,) numbers, or bool for each."""
+        """Some of the pictures as another set of the same file, which is not copied: their numbers, or a bool for each."""
         chosen = self._which(index)
         if chosen.ndim != 1:
             raise IndexError(f"index must name several pictures, (M,), got {index!r}")
