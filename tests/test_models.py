@@ -464,5 +464,5 @@ def test_the_convolutional_vae_starts_at_the_mean_image():
     assert_close(with_it.decode(z) - without.decode(z), torch.logit(mean_image, eps=1e-3).expand(B, -1, -1, -1))
     with pytest.raises(ValueError, match="mean_image must have 784 pixels"):
         small_conv_vae(mean_image=mean_image[:, 1:])
-    gaussian, plain = (small_conv_vae(likelihood=GaussianLikelihood(), **options) for options in ({"mean_image": mean_image}, {}))
-    assert_close(gaussian.decode(z) - plain.decode(z), mean_image.expand(B, -1, -1, -1), msg="a mean is no logit")
+    with_it, without = (small_conv_vae(likelihood=GaussianLikelihood(), mean_image=start) for start in (mean_image, None))
+    assert_close(with_it.decode(z) - without.decode(z), mean_image.expand(B, -1, -1, -1))   # a mean is no logit
