@@ -14,9 +14,9 @@ MODULES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in F
 ARROWS = {
     "data": {"downloads"},
     "arguments": {"runtime"},
-    "densities": {"arguments"},
+    "densities": {"arguments", "runtime"},
     "objectives": {"densities"},
-    "models": {"densities", "runtime"},
+    "models": {"arguments", "checkpoints", "densities", "runtime"},
     "conditional": {"densities", "models", "runtime"},
     "evaluation": {"densities", "objectives", "runtime"},
     "training": {"arguments", "checkpoints", "runtime"},
@@ -27,10 +27,11 @@ ARROWS = {
     "semi_supervised": {"conditional", "densities", "evaluation", "models", "objectives", "runtime"},
     "linear_gaussian": {"densities"},
     "drawings": {"plots"},
-    "widgets": {"derivations", "latent", "plots"},
+    "plots": {"pixels"},
+    "widgets": {"derivations", "latent", "pixels", "plots"},
 }
 ONLY_IN = {"ipywidgets": {"widgets"}, "sympy": {"derivations"}}       # library → the modules that may import it
-TORCH_FREE = {"downloads", "drawings", "latent", "plots", "derivations", "widgets"}
+TORCH_FREE = {"downloads", "drawings", "latent", "pixels", "plots", "derivations", "widgets"}
 LIMIT_MODULE, LIMIT_FUNCTION = 300, 40
 
 

@@ -1,4 +1,4 @@
-"""What every function of the core checks first: errors name the argument, what came, and the call that mends it."""
+"""What the functions of the course check first: types, shapes and values, each error with the call that mends it."""
 
 import math
 from collections.abc import Sequence

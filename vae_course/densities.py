@@ -3,13 +3,10 @@
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-# Exported too: whoever computes with densities checks its arguments so.
-from vae_course.arguments import check_examples as check_examples
-from vae_course.arguments import check_float as check_float
-from vae_course.arguments import check_same_shape as check_same_shape
-from vae_course.arguments import check_unit_interval as check_unit_interval
+from vae_course import runtime
+from vae_course.arguments import check_examples, check_float, check_same_shape, check_unit_interval  # noqa: F401
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -207,3 +204,49 @@ def gaussian_log_likelihood(x: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
     if logvar.ndim > 0:
         check_same_shape(x=x, logvar=logvar)
     return -0.5 * sum_per_example(LOG_2PI + logvar + (x - mean) ** 2 * torch.exp(-logvar))
+
+
+def discretized_logistic_log_likelihood(x: Tensor, mean: Tensor, log_scale: Tensor, levels: int = 256) -> Tensor:
+    """log P(x|z) of independent pixels k/255, each a logistic variable that is rounded to these values and held to [0, 1].
+
+    Args:
+        x: (B, …) pixels, whole multiples of 1/(levels − 1) in [0, 1], as `data.grey` makes them.
+        mean: as x, the decoder's output, on the scale of x.
+        log_scale: log of the logistic's s, a scalar tensor (one s for all pixels) or as x.
+        levels: how many values a pixel has.
+
+    Returns:
+        (B,) nats, ≤ 0: log of a probability. The first and the last value get the tails.
+
+    Raises:
+        TypeError, ValueError: if dtypes or shapes do not fit, or a pixel is no such multiple.
+
+    Source: Kingma et al. (2016), arXiv:1606.04934, appendix; Salimans et al. (2017), arXiv:1701.05517, Eq. 2.
+    """
+    check_float(x=x, mean=mean, log_scale=log_scale)
+    check_same_shape(x=x, mean=mean)
+    if log_scale.ndim > 0:
+        check_same_shape(x=x, log_scale=log_scale)
+    check_unit_interval(x=x)
+    k = (x * (levels - 1)).round()
+    if runtime.may_be_read(x) and ((x * (levels - 1) - k).abs() > 1e-2).any():
+        raise ValueError(f"x must hold whole multiples of 1/{levels - 1} for a discretized likelihood, got values between "
+                         f"them: give fit the uint8 pictures with prepare=data.grey, or take GaussianLikelihood")
+    width = torch.exp(-log_scale) / (levels - 1)                # of a value's cell, in units of s
+    above, below = (k + 0.5 - mean * (levels - 1)) * width, (k - 0.5 - mean * (levels - 1)) * width    # its two ends
+    # σ(a) − σ(b) = σ(a) σ(−b) (1 − e^{b−a}): no difference of two numbers that are nearly alike
+    log_p = (torch.where(k == levels - 1, 0.0, nn.functional.logsigmoid(above))
+             + torch.where(k == 0, 0.0, nn.functional.logsigmoid(-below))
+             + torch.where((k == 0) | (k == levels - 1), 0.0, torch.log(-torch.expm1(-width))))
+    return sum_per_example(log_p)
+
+
+def bits_per_dim(log_px: float, n_dims: int) -> float:
+    """−log₂ P(x) for each of an example's numbers: nats for an example, over −D log 2.
+
+    Args:
+        log_px: the log of a probability of whole pixels, or a bound on it: of a `DiscretizedLogisticLikelihood`. A density's
+            must be turned into one first: see `models.GaussianLikelihood`.
+        n_dims: D, the numbers of one example: 3072 for a picture (3, 32, 32).
+    """
+    return -log_px / (n_dims * math.log(2))
