@@ -19,7 +19,7 @@ ARROWS = {
     "models": {"arguments", "checkpoints", "densities", "runtime"},
     "conditional": {"densities", "models", "runtime"},
     "evaluation": {"densities", "objectives", "runtime"},
-    "training": {"checkpoints", "runtime"},
+    "training": {"arguments", "checkpoints", "runtime"},
     # The command line stands above what it trains, the rest of its folder below.
     "training.__main__": {"checkpoints", "conditional", "data", "evaluation", "models", "objectives", "runtime"},
     "checks": {"densities", "derivations", "models", "objectives", "semi_supervised"},  # the prover judges derivations
