@@ -114,8 +114,8 @@ def _stacked(pictures: list) -> np.ndarray:
             raise ValueError(f"images must hold pictures of one size, but images[{k}] has unequal rows") from None
         if arrays[k].shape != arrays[0].shape:
             raise ValueError(f"images must be pictures of one size, got {arrays[0].shape} and {arrays[k].shape}"
-                             f": pass [PIL.Image.fromarray(x).resize((64, 64)) for x in images] if they are uint8, or files by "
-                             f"data.from_folder(folder, size)")
+                             f": pass [PIL.Image.fromarray(x).resize((64, 64)) for x in images] if they are uint8, or "
+                             f"read files by data.from_folder(folder, size)")
     return np.stack(arrays)
 
 

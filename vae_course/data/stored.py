@@ -88,7 +88,7 @@ class ImageFile:
         return copy
 
     def with_channel(self) -> "ImageFile":
-        """Grey pictures (N, H, W) as (N, 1, H, W), in the same file."""
+        """The same pictures in the same file, with an axis of one channel behind that of the pictures."""
         copy = self.subset(slice(None))
         copy._row = (1, *self._row)
         return copy
