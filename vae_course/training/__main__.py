@@ -126,7 +126,7 @@ def settle(options: argparse.Namespace) -> None:
     for option in ("size", "channels", "file"):
         if named and getattr(options, option) is not None:
             raise ValueError(f"--{option} is for a folder of pictures, and --data {options.data} has its own: leave it out")
-    if not named and not Path(options.data).is_dir():
+    if not named and not Path(options.data).expanduser().exists():
         raise ValueError(f"--data must be {', '.join(DATA)} or a folder of pictures, and there is no folder "
                          f"{options.data!r} in {Path.cwd()}")
     options.size = None if named else size(options)
