@@ -12,14 +12,14 @@ MODULES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in F
 
 # Who may import whom. Every other arrow is a mistake.
 ARROWS = {
-    "data": {"downloads"},
+    "data": {"downloads", "runtime"},
     "arguments": {"runtime"},
     "densities": {"arguments", "runtime"},
     "objectives": {"densities"},
     "models": {"arguments", "checkpoints", "densities", "runtime"},
     "conditional": {"densities", "models", "runtime"},
     "evaluation": {"densities", "objectives", "runtime"},
-    "training": {"checkpoints", "runtime"},
+    "training": {"arguments", "checkpoints", "runtime"},
     # The command line stands above what it trains, the rest of its folder below.
     "training.__main__": {"checkpoints", "conditional", "data", "evaluation", "models", "objectives", "runtime"},
     "checks": {"densities", "derivations", "models", "objectives", "semi_supervised"},  # the prover judges derivations
@@ -27,10 +27,11 @@ ARROWS = {
     "semi_supervised": {"conditional", "densities", "evaluation", "models", "objectives", "runtime"},
     "linear_gaussian": {"densities"},
     "drawings": {"plots"},
-    "widgets": {"derivations", "latent", "plots"},
+    "plots": {"pixels"},
+    "widgets": {"derivations", "latent", "pixels", "plots"},
 }
 ONLY_IN = {"ipywidgets": {"widgets"}, "sympy": {"derivations"}}       # library → the modules that may import it
-TORCH_FREE = {"downloads", "drawings", "latent", "plots", "derivations", "widgets"}
+TORCH_FREE = {"downloads", "drawings", "latent", "pixels", "plots", "derivations", "widgets"}
 LIMIT_MODULE, LIMIT_FUNCTION = 300, 40
 
 

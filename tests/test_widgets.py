@@ -9,9 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from vae_course.plots import png_bytes
-from vae_course.widgets import figure_sliders, latent_sliders
-from vae_course.widgets.codes import PICTURE_SCALE
+from vae_course.widgets import figure_sliders, latent_sliders, pictures
+from vae_course.widgets.codes import PICTURE_BOX
 
 LATENTS = 5
 
@@ -46,14 +45,14 @@ def test_it_begins_at_zero_with_a_slider_for_each_dimension():
     assert [slider.description for slider in box.controls.values()] == ["z[1]", "z[3]"]
     assert [(s.value, s.min, s.max) for s in box.controls.values()] == [(0.0, -3.0, 3.0)] * 2
     assert picture.z() == [0.0] * LATENTS
-    assert box.image.value == png_bytes(Recorder()(np.zeros(LATENTS)), PICTURE_SCALE)
+    assert box.image.value == pictures.png(Recorder()(np.zeros(LATENTS)), PICTURE_BOX)
     assert box.state.value == "‖z‖ = 0.00; a draw from the prior has about 2.2"
 
 
 def test_the_picture_is_a_png_of_the_right_size():
     box, _ = explorer()
     with Image.open(io.BytesIO(box.image.value)) as picture:
-        assert picture.format == "PNG" and picture.size == (6 * PICTURE_SCALE, 4 * PICTURE_SCALE)
+        assert picture.format == "PNG" and picture.size == (6 * 46, 4 * 46)  # about 224 × 224, as for 28 × 28 pixels
 
 
 def test_a_slider_moves_its_own_dimension_and_moving_back_restores_every_byte():

@@ -1,18 +1,19 @@
 """Explorers of the latent space: sliders for single dimensions, and for principal axes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import ipywidgets
 import numpy as np
 
 from vae_course import latent, plots
 from vae_course.widgets import pictures
-from vae_course.widgets.explorer import PROBES, Explorer, as_array, check_codes, check_pictures, check_pixels, explained
+from vae_course.widgets.explorer import Explorer, explained
+from vae_course.widgets.given import PROBES, Decode, check_codes, check_pictures, check_pixels, check_same_size, drawn_by
 
-PICTURE_SCALE = 8    # a 28×28 digit becomes 224 pixels wide
-SCALE_OF_TWO = 6     # where two stand side by side
-
-Decode = Callable[[np.ndarray], np.ndarray]  # z (Z,) → picture (H, W) in [0, 1]
+PICTURE_SCALE = 8               # of a 28×28 digit, which becomes 224 pixels wide
+PICTURE_BOX = 28 * PICTURE_SCALE
+BOX_OF_TWO = 28 * 6             # where two stand side by side
+MOST_OF_TWO = pictures.room_for(2, BOX_OF_TWO)
 
 
 @explained
@@ -21,8 +22,8 @@ def latent_sliders(picture: Decode, latent_dim: int, dimensions: Sequence[int], 
     """Sliders for some dimensions of z, and the picture of that z beside them.
 
     Args:
-        picture: z (latent_dim,) → (H, W) in [0, 1], e.g. `vae.picture`. Called in the kernel for each move; must not draw
-            random numbers.
+        picture: z (latent_dim,) → (H, W) or (H, W, 3) in [0, 1], e.g. `vae.picture`. Called in the kernel for each
+            move; must not draw random numbers.
         latent_dim: Z.
         dimensions: which dimensions get a slider; all others are 0, or as "random z" drew them.
         reach: the sliders run from −reach to reach, in standard deviations of the prior.
@@ -37,6 +38,7 @@ def latent_sliders(picture: Decode, latent_dim: int, dimensions: Sequence[int], 
     dimensions = [int(d) for d in dimensions]
     if len(set(dimensions)) != len(dimensions) or not all(0 <= d < latent_dim for d in dimensions):
         raise ValueError(f"dimensions must be different numbers from 0 to {latent_dim - 1}, got {dimensions}")
+    picture = drawn_by(picture)
     check_pictures(picture, np.random.default_rng(seed).standard_normal((PROBES, latent_dim)))
     z, rng = np.zeros(latent_dim), np.random.default_rng(seed)
     sliders = {f"z[{d}]": ipywidgets.FloatSlider(0, min=-reach, max=reach, step=0.1, description=f"z[{d}]",
@@ -45,7 +47,7 @@ def latent_sliders(picture: Decode, latent_dim: int, dimensions: Sequence[int], 
     def frame() -> tuple[bytes, str]:
         for d, slider in zip(dimensions, sliders.values()):
             z[d] = slider.value
-        return (plots.png_bytes(as_array(picture(z.copy())), PICTURE_SCALE),
+        return (pictures.png(picture(z.copy()), PICTURE_BOX),
                 f"‖z‖ = {np.linalg.norm(z):.2f}; a draw from the prior has about {latent_dim ** 0.5:.1f}")
 
     def move_to(new_z: np.ndarray) -> None:
@@ -82,10 +84,11 @@ def axis_sliders(picture: Decode, codes, images=None, *, axes: int = 6, seed: in
     in squared pixel differences: is the picture a copy of it?
 
     Args:
-        picture: z (Z,) → (H, W) in [0, 1], e.g. `vae.picture`. Called in the kernel for each move; must not draw random
-            numbers.
+        picture: z (Z,) → (H, W) or (H, W, 3) in [0, 1], e.g. `vae.picture`. Called in the kernel for each
+            move; must not draw random numbers.
         codes: (n, Z) posterior means of a data set; their principal axes get the sliders.
-        images: (m, H, W) or (m, 1, H, W) training images, bytes or in [0, 1]; or None, without that button.
+        images: m training images, as `pixels.as_pictures` takes them, or a `data.ImageFile`; or None, without that
+            button.
         axes: how many axes, at most Z.
         seed: of "random z".
 
@@ -93,11 +96,13 @@ def axis_sliders(picture: Decode, codes, images=None, *, axes: int = 6, seed: in
         An Explorer; a Notice if there are no codes or images, or the codes do not belong to the model, or it is not trained.
     """
     codes = check_codes(codes)
-    training = None if images is None else pictures.Nearest(check_pixels(images))
-    check_pictures(picture, codes)
+    training, picture = None if images is None else check_pixels(images), drawn_by(picture)
+    shape = check_pictures(picture, codes)
+    if training is not None:
+        check_same_size(training, shape)
     mean, directions, std = latent.principal_axes(codes, min(axes, codes.shape[1]))
     used = std > 1e-3 * std[0]  # along the others all codes are the same
-    return _AxisSliders(picture, mean, directions[used], std[used], training, seed)
+    return _AxisSliders(picture, mean, directions[used], std[used], training and pictures.Nearest(training), seed)
 
 
 class _AxisSliders(Explorer):
@@ -138,15 +143,16 @@ class _AxisSliders(Explorer):
     def find_nearest(self) -> None:
         """Show the nearest training image beside the picture, until the next move."""
         z = self.z
-        self._found = (z, *self.training.find(as_array(self.picture(z))))
+        self._found = (z, *self.training.find(self.picture(z)))
         self._show()
 
     def _picture_and_words(self) -> tuple[bytes, str]:
         z = self.z
-        shown = as_array(self.picture(z))
+        shown = self.picture(z)
         if self._found is not None and np.array_equal(self._found[0], z):
-            both = pictures.row([shown, self._found[1]], ["decoded", "nearest in training"], SCALE_OF_TWO)
+            both = pictures.row([shown, self._found[1]], ["decoded", "nearest in training"], BOX_OF_TWO, MOST_OF_TWO)
             return plots.encode_png(both), self._found[2]
         words = f"‖z‖ = {np.linalg.norm(z):.2f}; a draw from the prior has about {len(z) ** 0.5:.1f}"
         room = [] if self.training is None else [np.ones(shown.shape)]  # for the nearest one
-        return plots.encode_png(pictures.row([shown, *room], ["decoded", ""][:1 + len(room)], SCALE_OF_TWO)), words
+        both = pictures.row([shown, *room], ["decoded", ""][:1 + len(room)], BOX_OF_TWO, MOST_OF_TWO)
+        return plots.encode_png(both), words

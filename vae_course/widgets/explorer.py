@@ -12,12 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import ipywidgets
-import numpy as np
 from IPython.display import display
 from PIL import Image
-
-PROBES = 32          # how many codes are decoded to see whether a model is trained
-LEAST_CHANGE = 0.06  # mean standard deviation of a pixel over codes: about 0.15 for MNIST, below 0.05 before training
 
 
 class CannotExplore(ValueError):
@@ -170,89 +166,3 @@ def _answer_beside_a_busy_cell(widget: ipywidgets.Widget) -> None:
         vars(widget.comm).pop("_reply_subshell_id", None)
     for child in getattr(widget, "children", ()):
         _answer_beside_a_busy_cell(child)
-
-
-# ---------------------------------------------------------------- what an explorer is given
-
-def as_array(values) -> np.ndarray:
-    """NumPy of an array or of a tensor on any device."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu()
-    return np.asarray(values)
-
-
-def check_codes(codes) -> np.ndarray:
-    """codes as (n, Z) with n ≥ 2.
-
-    Raises:
-        CannotExplore: if they are not.
-    """
-    codes = as_array(codes)
-    if codes.ndim != 2 or len(codes) < 2:
-        raise CannotExplore(f"An explorer needs the codes of several images, an array of shape (n, Z), and got one of shape "
-                            f"{codes.shape}. Encode a data set first:  mu, logvar = vae.encode(test.images)")
-    if not np.isfinite(codes).all():
-        raise CannotExplore("Some codes are NaN or infinite: training diverged. Train again with a smaller learning_rate.")
-    return codes
-
-
-def check_pixels(images) -> np.ndarray:
-    """images as (n, H, W) with n ≥ 1, of bytes 0–255 or of numbers in [0, 1], as `in_unit_interval` takes them.
-
-    Raises:
-        CannotExplore: if there are none, or they have another shape or lie outside [0, 1].
-    """
-    images = as_array(images)
-    if len(images) == 0:
-        raise CannotExplore("The data set is empty. Take the images of data.load_mnist(), e.g. its test.images.")
-    if images.ndim == 4 and images.shape[1] == 1:
-        images = images[:, 0]
-    if images.ndim != 3:
-        raise CannotExplore(f"The images must have shape (n, H, W) or (n, 1, H, W), and got {images.shape}.")
-    if images.dtype != np.uint8 and not (images.min() >= 0 and images.max() <= 1):
-        raise CannotExplore(f"The images must lie in [0, 1], and go from {images.min():g} to {images.max():g}. "
-                            f"Take the images of data.load_mnist(), which are bytes, or divide yours by their maximum.")
-    return images
-
-
-def in_unit_interval(images: np.ndarray) -> np.ndarray:
-    """Pixels in [0, 1], of bytes or of pixels that are so already."""
-    return images / np.float32(255) if images.dtype == np.uint8 else images
-
-
-def check_one_code_each(codes: np.ndarray, images: np.ndarray) -> None:
-    """Raise CannotExplore unless there is one code for each image."""
-    if len(codes) != len(images):
-        raise CannotExplore(f"There are {len(codes)} codes and {len(images)} images: encode the same images that you give.")
-
-
-def check_one_label_each(labels, codes: np.ndarray) -> np.ndarray:
-    """labels as an array (n,), one for each code. Raises CannotExplore if they are not."""
-    labels = as_array(labels)
-    if labels.shape != (len(codes),):
-        raise CannotExplore(f"There are {len(codes)} codes and labels of shape {labels.shape}: give one for each.")
-    return labels
-
-
-def check_pictures(picture: Callable[[np.ndarray], np.ndarray], codes: np.ndarray) -> None:
-    """Decode some of the codes, to see that the decoder takes them and answers to them.
-
-    Raises:
-        CannotExplore: if it refuses them, or its pictures hardly change from code to code.
-    """
-    some = codes[np.linspace(0, len(codes) - 1, min(PROBES, len(codes))).astype(int)]
-    try:
-        decoded = np.stack([as_array(picture(code)) for code in some])
-    except CannotExplore:
-        raise  # it says already what to do
-    except ValueError as error:
-        raise CannotExplore(f"The decoder does not take these codes of {codes.shape[1]} numbers ({error}). "
-                            f"Encode the images with the same model that decodes.") from error
-    except Exception as error:
-        raise CannotExplore(f"The decoder failed with {type(error).__name__}: {error}") from error
-    if decoded.ndim != 3:
-        raise CannotExplore(f"A picture must have shape (H, W), and got {decoded.shape[1:]}.")
-    if not decoded.std(axis=0).mean() >= LEAST_CHANGE:
-        raise CannotExplore("The decoder's pictures hardly change from code to code, so there is nothing to explore: "
-                            "the model is not trained, or its latents have collapsed. Train it with training.fit(…), or "
-                            "read trained weights with checkpoints.load_weights(…), and run this cell again.")

@@ -50,9 +50,12 @@ class Pad(_Control):
 
 
 class Sketch(_Control):
-    """A canvas of 28 × 28 pixels to draw a digit on, white on black. Sends one byte a pixel, row by row, as a buffer."""
+    """A canvas to draw a grey picture on. Sends one byte of ink a pixel, row by row, as a buffer."""
 
     _esm = module("sketch.js")
+    size = traitlets.List(traitlets.Int(), [28, 28]).tag(sync=True)  # height and width of the picture
+    dark_on_light = traitlets.Bool(False).tag(sync=True)            # whether ink is black on white, and not white on black
+    what = traitlets.Unicode("a digit").tag(sync=True)              # that is drawn, in words
     cleared = traitlets.Int(0).tag(sync=True)                       # raised to wipe it
 
 

@@ -10,12 +10,15 @@ import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from vae_course.plots import CLASS_COLOURS
+from vae_course.widgets.classes import Classes
+from vae_course.widgets.pictures import cut, font_for
 
 TINT = 0.3           # how much of a class's colour its part of the plane has; the rest is white
 DISC, DOT = 15, 9    # pixels across a labelled code, with its class in it, and without where many would hide each other
 MANY = 250
 FINE = 4             # a disc is drawn so many times as large, and made smaller with smooth edges
 BAR, LINE = 10, 18   # pixels: the height of a bar, and of the words above it
+IN_THE_KEY = 20      # classes, of which as many as fit beside the map
 
 
 def colour_of(label: int) -> tuple[int, ...]:
@@ -64,6 +67,23 @@ def _disc(label: int, across: int) -> Image.Image:
         font = ImageFont.load_default(FINE * (12 if len(text) == 1 else 9 if len(text) == 2 else 6))
         pen.text((side / 2, side / 2), text, fill=ink, font=font, anchor="mm")
     return canvas.resize((across, across), Image.Resampling.BOX)
+
+
+def key(classes: Classes, width: int) -> np.ndarray:
+    """The discs of the classes with their names, in two columns, as bytes (height, width, 3)."""
+    known, half = classes.found[:IN_THE_KEY], width // 2
+    more = len(classes.found) - len(known)
+    lines = -(-len(known) // 2)
+    canvas = Image.new("RGB", (width, LINE * (lines + bool(more))), "white")
+    pen = ImageDraw.Draw(canvas)
+    for k, label in enumerate(known):
+        left, top, disc = k // lines * half, k % lines * LINE, _disc(label, DISC)
+        canvas.paste(disc, (left, top + 1), disc)
+        name = cut(classes.short(label), half - DISC - 8)
+        pen.text((left + DISC + 4, top + LINE / 2), name, fill=0, font=font_for(name), anchor="lm")
+    if more:
+        pen.text((0, lines * LINE + LINE / 2), f"and {more} more", fill=0, font=font_for(""), anchor="lm")
+    return np.asarray(canvas)
 
 
 def error_bars(errors: Mapping[str, tuple[float | None, float | None]], chosen: str, width: int) -> np.ndarray:

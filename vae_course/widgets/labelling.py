@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from vae_course.widgets.classes import Classes
 from vae_course.widgets.classifiers import Answer, Classifier
 from vae_course.widgets.explorer import CannotExplore
 
 GRID = 85            # places along a side of the plane that get a class
+LISTED = 5           # classes whose names are all said
 
 
 class Labelling:
@@ -20,7 +22,9 @@ class Labelling:
     """
 
     def __init__(self, codes: np.ndarray, labels: np.ndarray, labelled: np.ndarray, test_codes: np.ndarray,
-                 test_labels: np.ndarray, classifiers: Mapping[str, Classifier], reach: float):
+                 test_labels: np.ndarray, classifiers: Mapping[str, Classifier], reach: float,
+                 classes: Classes | None = None):
+        self.classes = classes or Classes(labels)
         self.codes, self.labels, self.first, self.test_labels = codes, labels, labelled, test_labels
         steps = reach * (2 * np.arange(GRID) + 1 - GRID) / GRID
         grid = np.stack(np.meshgrid(steps, steps[::-1]), axis=-1).reshape(-1, 2)     # rows from the top
@@ -84,8 +88,11 @@ class Labelling:
         if len(classes) == 0:
             return "No picture has a label, so there is nothing to learn from"
         if len(classes) == 1:
-            return f"{total}, of class {classes[0]} alone"
+            return f"{total}, of class {self.classes.name(classes[0])} alone"
         each = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
+        if self.classes.named:
+            which = ", ".join(map(self.classes.name, classes)) if len(classes) <= LISTED else ""
+            return f"{total}, {each} of each of " + (f"the classes {which}" if which else f"{len(classes)} classes")
         return f"{total}, {each} of each of the classes {_listed(classes)}"
 
 

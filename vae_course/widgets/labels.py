@@ -10,19 +10,12 @@ import numpy as np
 from PIL import Image
 
 from vae_course import plots
+from vae_course.pixels import as_array
 from vae_course.widgets import label_pictures, pictures
+from vae_course.widgets.classes import check_labels
 from vae_course.widgets.classifiers import CLASSIFIERS, Classifier
-from vae_course.widgets.explorer import (
-    CannotExplore,
-    Explorer,
-    as_array,
-    check_codes,
-    check_one_code_each,
-    check_one_label_each,
-    check_pixels,
-    explained,
-    in_unit_interval,
-)
+from vae_course.widgets.explorer import CannotExplore, Explorer, explained
+from vae_course.widgets.given import Pictures, check_codes, check_one_code_each, check_pixels
 from vae_course.widgets.labelling import Labelling
 from vae_course.widgets.pad import MAP_FRAME, PadExplorer, Plane, reach_of
 
@@ -36,7 +29,8 @@ STYLE = """<style>.LIVE > .widget-label { display: block; height: auto; max-widt
 
 @explained
 def label_map(codes, images, labels, labelled, test_codes, test_labels, *,
-              classifiers: Mapping[str, Classifier] = CLASSIFIERS, names: tuple[str, str] = ("z[0]", "z[1]")) -> Explorer:
+              classifiers: Mapping[str, Classifier] = CLASSIFIERS, names: tuple[str, str] = ("z[0]", "z[1]"),
+              classes=None) -> Explorer:
     """A map of codes of which some are labelled: click a picture to give or take its label, and see boundary and error move.
 
     The codes without a label are grey points, those with one are discs in the colour of their class. The plane is tinted by
@@ -46,13 +40,15 @@ def label_map(codes, images, labels, labelled, test_codes, test_labels, *,
 
     Args:
         codes: (n, 2) codes of pictures whose label can be asked for, at most 4,000.
-        images: (n, H, W) or (n, 1, H, W), these pictures, bytes or in [0, 1].
+        images: these n pictures, as `pixels.as_pictures` takes them, or a `data.ImageFile`.
         labels: (n,) their true classes, whole numbers: what is answered when a label is asked for.
         labelled: the codes that are labelled at first: different indices from 0 to n − 1, or (n,) True and False.
         test_codes: (m, 2) codes of other pictures, on which the error is measured.
         test_labels: (m,) their classes.
         classifiers: name → a function such as those in `widgets.classifiers`; the first is chosen at first.
         names: of the two axes.
+        classes: the names of the labels 0, 1, …, as `ImageData.classes`, or None. With names, the discs have the numbers,
+            and a key beside the map says what they mean.
 
     Returns:
         An Explorer; a Notice if something does not fit.
@@ -62,14 +58,15 @@ def label_map(codes, images, labels, labelled, test_codes, test_labels, *,
     if len(codes) > MOST:
         raise CannotExplore(f"The map has room for {MOST:,} codes, and got {len(codes):,}. Give some of them, e.g. "
                             f"codes[:2000], with their images and labels.")
-    labels = _check_classes("labels", labels, codes)
+    labels, _ = check_labels(labels, len(codes), classes)
     test_codes = _check_plane("test_codes", test_codes)
-    test_labels = _check_classes("test_labels", test_labels, test_codes)
+    test_labels, _ = check_labels(test_labels, len(test_codes), classes, argument="test_labels")
+    _, known = check_labels(np.concatenate([labels, test_labels]), len(labels) + len(test_labels), classes)
     if not classifiers:
         raise CannotExplore("classifiers has no entry. Leave it out, or give names with functions such as those of "
                             "widgets.CLASSIFIERS.")
     labelling = Labelling(codes, labels, _check_labelled(labelled, len(codes)), test_codes, test_labels, classifiers,
-                          reach_of(codes))
+                          reach_of(codes), known)
     return _LabelMap(labelling, images, names)
 
 
@@ -82,17 +79,6 @@ def _check_plane(name: str, codes) -> np.ndarray:
         raise CannotExplore(f"The map has two axes, and {name} have shape {codes.shape}. Give two columns, e.g. "
                             f"{name}[:, :2], or the codes of a model with two latents.")
     return codes
-
-
-def _check_classes(name: str, labels, codes: np.ndarray) -> np.ndarray:
-    try:
-        labels = check_one_label_each(labels, codes)
-    except CannotExplore as problem:
-        raise CannotExplore(f"{name}: {problem}") from problem
-    if labels.dtype.kind not in "iu":
-        raise CannotExplore(f"{name} must be whole numbers, the classes, and they are {labels.dtype}. "
-                            f"Take the labels of the data set, e.g. train.labels.")
-    return labels.astype(int)
 
 
 def _check_labelled(labelled, n: int) -> np.ndarray:
@@ -117,7 +103,7 @@ class _LabelMap(PadExplorer):
 
     inches, press_does = 5.0, "gives the picture in the ring its label, or takes it away"
 
-    def __init__(self, labelling: Labelling, images: np.ndarray, names: tuple[str, str]):
+    def __init__(self, labelling: Labelling, images: Pictures, names: tuple[str, str]):
         self.labelling, self.images = labelling, images
         self.menu = ipywidgets.Dropdown(options=[*labelling.errors], description="classifier", layout={"width": "250px"})
         self._map_beside_sliders = ipywidgets.HTML()
@@ -196,19 +182,23 @@ class _LabelMap(PadExplorer):
         ax.spines[["top", "right"]].set_visible(False)
 
     def _draw_bars(self) -> np.ndarray:
-        return label_pictures.error_bars(self.labelling.errors, self.menu.value, PANEL)
+        bars = label_pictures.error_bars(self.labelling.errors, self.menu.value, PANEL)
+        classes = self.labelling.classes
+        return pictures.stack([bars, label_pictures.key(classes, PANEL)]) if classes.named else bars
 
     def _picture_and_words(self, position: list[float]) -> tuple[bytes, str]:
         k, (x, y), labelling = self.nearest(position), position, self.labelling
         guesses = labelling.guesses(self.menu.value)
+        classes = labelling.classes
         if labelling.labelled[k]:
-            caption, told = f"label: {labelling.labels[k]}", f"has the label {labelling.labels[k]}"
+            caption, told = (f"label: {classes.short(labelling.labels[k])}",
+                             f"has the label {classes.name(labelling.labels[k])}")
         elif guesses is None:
             caption, told = "no label yet", "has no label yet"
         else:
-            caption, told = f"no label yet; guess: {guesses[k]}", f"has no label yet; the guess is {guesses[k]}"
-        image = in_unit_interval(self.images[k])
-        large = pictures.row([image], [caption], max(1, PANEL // max(image.shape)))
+            caption, told = (f"no label yet; guess: {classes.short(guesses[k])}",
+                             f"has no label yet; the guess is {classes.name(guesses[k])}")
+        large = pictures.row([self.images[k]], [caption], PANEL, PANEL)
         place = f"{self.plane.quantity} = ({x:.2f}, {y:.2f})".replace("-", "−")
         return plots.encode_png(pictures.stack([large, self._bars])), (
             f"{place}: the nearest picture, number {k}, {told}. {labelling.in_words()}.{self._error_in_words()}")

@@ -10,16 +10,10 @@ from matplotlib.figure import Figure
 
 from vae_course import plots
 from vae_course.widgets import pictures
-from vae_course.widgets.codes import PICTURE_SCALE, Decode
-from vae_course.widgets.explorer import (
-    CannotExplore,
-    Explorer,
-    as_array,
-    check_codes,
-    check_one_label_each,
-    check_pictures,
-    explained,
-)
+from vae_course.widgets.classes import check_labels
+from vae_course.widgets.codes import PICTURE_BOX
+from vae_course.widgets.explorer import CannotExplore, Explorer, explained
+from vae_course.widgets.given import Decode, check_codes, check_pictures, drawn_by
 
 try:
     from vae_course.widgets.front_end import Pad
@@ -27,21 +21,23 @@ except ImportError:  # anywidget is missing: core sliders stand in for the pad
     Pad = None  # type: ignore[assignment, misc]  # mypy has no class that may be None
 
 MAP_FRAME = [0.13, 0.02, 0.85, 0.85]  # left, top, width, height of the axes in the map
-MANIFOLD_SIDE = 20   # decoded codes along a side of the map
+MANIFOLD_SIDE = 20   # decoded codes along a side of the map, half as many where pictures are larger than LARGE pixels
+LARGE = 32
 
 
 @explained
-def latent_pad(picture: Decode, codes, labels=None) -> Explorer:
+def latent_pad(picture: Decode, codes, labels=None, *, classes=None) -> Explorer:
     """A map of the codes with a point to drag; the picture of that point follows.
 
     Mouse, touch and arrow keys move the point (Shift: ten steps, Home: back to z = 0). Where the pad cannot be shown, two
     sliders stand in for it.
 
     Args:
-        picture: z (2,) → (H, W) in [0, 1], e.g. `vae.picture`. Called in the kernel for each move; must not draw random
-            numbers.
+        picture: z (2,) → (H, W) or (H, W, 3) in [0, 1], e.g. `vae.picture`. Called in the kernel for each
+            move; must not draw random numbers.
         codes: (n, 2) posterior means of a data set, for the map.
         labels: (n,) whole numbers from 0; the classes that colour the map, or None.
+        classes: the names of the labels 0, 1, …, as `ImageData.classes`, for the map; or None.
 
     Returns:
         An Explorer; a Notice if there are no codes, or they do not belong to the model, or it is not trained.
@@ -50,9 +46,13 @@ def latent_pad(picture: Decode, codes, labels=None) -> Explorer:
     if codes.shape[1] != 2:
         raise CannotExplore(f"The pad shows two latent dimensions, and these codes have {codes.shape[1]}. "
                             f"Use widgets.axis_sliders(picture, codes) for them.")
-    labels = None if labels is None else check_one_label_each(labels, codes)
+    names = None
+    if labels is not None:
+        labels, found = check_labels(labels, len(codes), classes)
+        names = found.in_pictures
+    picture = drawn_by(picture)
     check_pictures(picture, codes)
-    return _LatentPad(picture, codes, labels)
+    return _LatentPad(picture, lambda ax: plots.draw_codes(codes, labels, ax, classes=names), codes)
 
 
 class Plane(NamedTuple):
@@ -186,18 +186,17 @@ class PadExplorer(Explorer):
 class _LatentPad(PadExplorer):
     """The explorer of `latent_pad`: `position` is z, and the map shows the codes or, decoded, the manifold."""
 
-    def __init__(self, picture: Decode, codes: np.ndarray, labels: np.ndarray | None):
+    def __init__(self, picture: Decode, draw_codes: Callable, codes: np.ndarray):
         self.picture = picture
         self.ground = ipywidgets.ToggleButtons(options=["codes", "manifold"],
                                                tooltips=["map of the codes", "map of the decoded pictures"])
         self.ground.style.button_width = "auto"
-        super().__init__("pad", self._picture_and_words, codes, lambda ax: plots.draw_codes(codes, labels, ax),
-                         tools=[self.ground])
+        super().__init__("pad", self._picture_and_words, codes, draw_codes, tools=[self.ground])
         self._maps = {"codes": self.map}
         self.ground.observe(lambda _: self._try(self._show_ground), "value")
 
     def _picture_and_words(self, z: list[float]) -> tuple[bytes, str]:
-        return (plots.png_bytes(as_array(self.picture(np.array(z))), PICTURE_SCALE),
+        return (pictures.png(self.picture(np.array(z)), PICTURE_BOX),
                 f"z = ({z[0]:.2f}, {z[1]:.2f})".replace("-", "−"))
 
     def _show_ground(self) -> None:
@@ -206,7 +205,8 @@ class _LatentPad(PadExplorer):
         self.show_map(self._maps[self.ground.value], f"map of the {self.ground.value}")
 
     def _draw_manifold(self, ax) -> None:
-        steps = self.reach * (2 * np.arange(MANIFOLD_SIDE) + 1 - MANIFOLD_SIDE) / MANIFOLD_SIDE
-        decoded = [as_array(self.picture(np.array([x, y]))) for y in steps[::-1] for x in steps]
-        grid = plots.image_grid(np.clip(decoded, 0, 1), MANIFOLD_SIDE, gap=0)
+        side = MANIFOLD_SIDE if max(self.picture(np.zeros(2)).shape[:2]) <= LARGE else MANIFOLD_SIDE // 2
+        steps = self.reach * (2 * np.arange(side) + 1 - side) / side
+        decoded = [pictures.tile(self.picture(np.array([x, y])), LARGE) for y in steps[::-1] for x in steps]
+        grid = plots.image_grid(np.clip(decoded, 0, 1), side, gap=0)
         ax.imshow(grid, cmap="gray", vmin=0, vmax=1, extent=(-self.reach, self.reach, -self.reach, self.reach))
