@@ -143,7 +143,8 @@ def test_labels_keep_their_names(labels, names):
     of_each = [labels[k % 3] for k in range(N)] if isinstance(labels, list) else labels[np.arange(N) % 3]
     loaded = data.from_arrays(COLOUR, of_each)
     are_numbers = names[0].lstrip("-").isdigit()
-    assert loaded.classes == tuple(sorted(set(names), key=int if are_numbers else str)) and loaded.train.labels.dtype == torch.int64
+    assert loaded.classes == tuple(sorted(set(names), key=int if are_numbers else str))
+    assert loaded.train.labels.dtype == torch.int64
     assert labelled(loaded) == Counter((COLOUR[k].tobytes(), names[k % 3]) for k in range(N))
 
 
