@@ -116,7 +116,8 @@ def _stacked(pictures: list) -> np.ndarray:
             raise ValueError(f"images must be pictures of one size, got {arrays[0].shape} and {arrays[k].shape}"
                              f": pass [PIL.Image.fromarray(x).resize((64, 64)) for x in images] if they are uint8, or "
                              f"read files by data.from_folder(folder, size)")
-    return np.stack(arrays)
+    array = np.stack(arrays)
+    return array[:, None] if array.ndim == 3 else array     # each of them is one grey picture, however many there are
 
 
 def axes_of(thing: Any) -> int:

@@ -68,6 +68,8 @@ def _grey(shape: tuple[int, ...]) -> Layout:
 
 def _channels(shape: tuple[int, ...], turned: Callable[[tuple], str]) -> Layout:
     first, last = shape[1] in CHANNELS, shape[3] in CHANNELS
+    if first and last and (shape[3] == 1) != (shape[1] == 1):     # no picture is one pixel wide or high
+        first, last = shape[1] == 1, shape[3] == 1
     if first and last:
         way = (f"If channels come first, pass {turned(LAST)}; if they come last, pass {turned(FIRST)}"
                if shape[2] not in CHANNELS else
