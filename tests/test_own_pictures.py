@@ -5,6 +5,7 @@ A message that names a call is tried: the call is made, and must be taken.
 
 import pickle
 import re
+import subprocess
 import sys
 import warnings
 from collections import Counter
@@ -881,6 +882,44 @@ def test_a_table_is_prepared_unchanged():
                          ([1.0], "from_arrays")):
         with pytest.raises(TypeError, match=f"x must be a float32 tensor, got .*{words}"):
             data.unchanged(wrong)
+
+
+def test_a_folder_whose_names_are_no_text_is_read_and_said(tmp_path, capsys):
+    try:
+        for k in range(3):
+            draw(tmp_path / "in" / f"\udcff{k}.png", noise(9, 9))
+        (tmp_path / "in" / "\udcfe.png").write_bytes(b"")
+    except (OSError, UnicodeEncodeError):
+        pytest.skip("this system has no such names")
+    data.from_folder(tmp_path / "in", 8)
+    assert "(?.png: no picture, or damaged)" in capsys.readouterr().out
+
+
+def test_folders_that_contain_themselves_end(tmp_path):
+    (tmp_path / "a").mkdir()
+    try:
+        (tmp_path / "a" / "again").symlink_to(tmp_path)
+    except OSError:
+        pytest.skip("this system has no links")
+    with pytest.raises(data.DataError, match="holds no pictures"):
+        data.from_folder(tmp_path, 8)
+
+
+def test_a_table_of_pandas(capsys):
+    pandas = pytest.importorskip("pandas")
+    rows = pandas.DataFrame(np.random.default_rng(0).normal(size=(N, 4)), columns=list("abcd"))
+    labels = pandas.Series(["x", "y"] * 11 + ["x"])
+    loaded = data.from_arrays(rows, labels)
+    assert pictures(loaded) == as_counted(rows.to_numpy().astype(np.float32)) and loaded.classes == ("x", "y")
+    with pytest.raises(ValueError, match=r"pass np.asarray\(labels\).reshape\(-1\)"):
+        data.from_arrays(rows, labels.to_frame())
+    with pytest.raises(ValueError, match=r"np.asarray\(images\).reshape\(-1, 28, 28\)"):
+        data.from_arrays(pandas.DataFrame(noise(N, 784)))
+
+
+def test_the_package_brings_no_widgets_with_it():
+    code = "import sys; from vae_course import data; sys.exit('ipywidgets' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_a_bar_is_shown_only_where_somebody_sees_it(monkeypatch):

@@ -133,7 +133,8 @@ class _Reading:
         elif array.ndim > 2 and not is_pillow:
             stacked = f"np.stack([np.asarray(x) for {'x, y' if with_label else 'x'} in dataset])"
             try:
-                self.arrange = arrangement((n, *array.shape), False, lambda axes: f"np.transpose(images, {axes})")[1]
+                _, self.arrange = arrangement((n, *array.shape), False, "images",
+                                              lambda axes: f"np.transpose(images, {axes})")
             except ValueError as error:
                 raise ValueError(f"{WHAT}; of images = {stacked}, which data.from_arrays takes: {error}") from None
 

@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
-from tqdm.notebook import tqdm_notebook
 
 from vae_course.data.stored import DataError, ImageFile
 
 
 def bar(total: int, unit: str) -> tqdm:
     """A bar that comes after a second and is gone at the end; nothing where nobody sees it: in a pipe or a log."""
-    seen = issubclass(tqdm, tqdm_notebook) or sys.stderr.isatty()
-    return tqdm(total=total, unit=unit, leave=False, delay=1, mininterval=0.5, disable=not seen)
+    in_a_notebook = any(parent.__name__ == "tqdm_notebook" for parent in tqdm.__mro__)     # as tqdm.auto chose
+    return tqdm(total=total, unit=unit, leave=False, delay=1, mininterval=0.5,
+                disable=not (in_a_notebook or sys.stderr.isatty()))
 
 
 def stored(parts: Iterable[np.ndarray], n: int, path: Path | None) -> Tensor | ImageFile:
