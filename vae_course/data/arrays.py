@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from vae_course.data.images import ImageData, ImageSet, Options, assembled, checked_options, understand
+from vae_course.data.images import ImageData, ImageSet, Options, assembled, checked_options
 from vae_course.data.pixels import BLOCK_BYTES, ON_WHITE, Values, as_pixels, blocks, has_alpha, is_grey
 from vae_course.data.stored import DataError, ImageFile
 
@@ -52,7 +52,6 @@ def from_arrays(images: Any, labels: Any = None, *, test_fraction: float = 1 / 6
         return _from_file(file, labels, options)
     array, mended = as_array(images)
     layout, arrange = arrangement(array.shape, array.dtype.kind == "f", mended)
-    understood = understand(labels, len(array))
     values = Values("images", mended, array.dtype)
     for part in blocks(len(array), array[:1].nbytes):
         values.take(array[part])
@@ -80,28 +79,30 @@ def from_arrays(images: Any, labels: Any = None, *, test_fraction: float = 1 / 6
             out[part] = block
         return torch.from_numpy(out)
 
-    return assembled(name, len(array), take, understood, options, values.said)
+    return assembled(name, len(array), take, labels, options, values.said)
 
 
 def as_array(images: Any) -> tuple[np.ndarray, Mended]:
     """Arrays, tensors, and lists of them or of Pillow's images, all of one size, as numbers (N, …), and how to mend them."""
-    if isinstance(images, Tensor):
-        return as_numbers(images), lambda change: change.replace("np.", "torch.").format(x="images")
     _refuse(images)
-    array = _stacked(images) if isinstance(images, (list, tuple)) else np.asarray(images)
+    array = _stacked(images) if isinstance(images, (list, tuple)) else as_numbers(images, "images")
     if array.dtype == object:
         array = _stacked(array.tolist())
-    name = "images" if type(images) in (np.ndarray, np.memmap) else "np.asarray(images)"
+    name = "images" if isinstance(images, Tensor) or type(images) in (np.ndarray, np.memmap) else "np.asarray(images)"
+    library = "torch." if isinstance(images, Tensor) else "np."
     if array.dtype.kind not in "buif":
-        hint = f": pass np.abs({name})" if array.dtype.kind == "c" else ""
+        hint = f": pass {library}abs({name})" if array.dtype.kind == "c" else ""
         raise TypeError(f"{WHAT}, got {array.dtype} {array.shape}{hint}")
-    return array, lambda change: change.format(x=name)
+    return array, lambda change: change.replace("np.", library).format(x=name)
 
 
-def as_numbers(thing: Any) -> np.ndarray:
-    """A tensor of any kind and on any device, or what NumPy understands, as a NumPy array."""
+def as_numbers(thing: Any, name: str) -> np.ndarray:
+    """A tensor of any kind and on any device, or what NumPy understands, as a NumPy array; `name` is for the message."""
     if not isinstance(thing, Tensor):
-        return np.asarray(thing)
+        try:
+            return np.asarray(thing)
+        except ValueError:
+            raise ValueError(f"{name} must have rows of one length, got {type(thing).__name__} of unequal ones") from None
     thing = thing.detach().to_dense() if thing.layout != torch.strided else thing.detach()
     known = not thing.is_floating_point() or thing.dtype in (torch.float16, torch.float32, torch.float64)
     return (thing if known else thing.float()).cpu().numpy()
@@ -149,10 +150,8 @@ def _stacked(pictures: list | tuple) -> np.ndarray:
         raise TypeError(f"{WHAT}, got a list of pairs: pass data.from_dataset(images)")
     images = [picture for picture in pictures if isinstance(picture, Image.Image)]
     channels = 1 if all(map(is_grey, images)) else 3
-    try:
-        arrays = [as_pixels(x, channels) if isinstance(x, Image.Image) else as_numbers(x) for x in pictures]
-    except ValueError as error:
-        raise ValueError(f"{WHAT}, got a list of unequal lists ({error})") from None
+    arrays = [as_pixels(x, channels) if isinstance(x, Image.Image) else as_numbers(x, f"images[{k}]")
+              for k, x in enumerate(pictures)]
     sizes = list(dict.fromkeys(array.shape for array in arrays))
     if len(sizes) > 1:
         raise ValueError(f"images must be pictures of one size, got {sizes[0]} and {sizes[1]}: pass "
@@ -184,8 +183,9 @@ def arrangement(shape: tuple[int, ...], is_float: bool, mended: Mended) -> tuple
         return "(N, H, W)", lambda block: block[:, None]
     if len(shape) != 4:
         frames = ", ".join(map(str, shape[-3:]))
-        hint = f"; films become pictures by {mended('{x}.reshape(-1, ' + frames + ')')}" if len(shape) > 4 else ""
-        raise ValueError(f"images must have the shape {SHAPES}, or (N, D) for a table, got {shape}{hint}")
+        hint = (f"films become pictures by {mended('{x}.reshape(-1, ' + frames + ')')}" if len(shape) > 4 else
+                "pictures come first, labels second")
+        raise ValueError(f"images must have the shape {SHAPES}, or (N, D) for a table, got {shape}; {hint}")
     return _with_channels(shape, mended)
 
 
@@ -241,7 +241,6 @@ def _from_file(file: ImageFile, labels: Any, options: Options) -> ImageData:
         raise ValueError(f"images in a file must be uint8 (N, H, W), or (N, C, H, W) with C = 1 or 3, or float32 (N, D), "
                          f"got {file.dtype} {tuple(file.shape)}: pass images[:], which reads them into memory")
     file = file.with_channel() if file.ndim == 3 else file
-    understood = understand(labels, len(file))
     values = Values("images", lambda change: change.format(x="images[:]"), np.dtype("u1" if file.ndim == 4 else "f4"))
     for block in file.split(max(1, BLOCK_BYTES * len(file) // file.nbytes)):
         values.take(block.numpy())
@@ -249,4 +248,4 @@ def _from_file(file: ImageFile, labels: Any, options: Options) -> ImageData:
         values.check_table()
     else:
         values.check_brightness()
-    return assembled(file.path.stem, len(file), file.subset, understood, options, [f"They stay in {file.path.name}."])
+    return assembled(file.path.stem, len(file), file.subset, labels, options, [f"They stay in {file.path.name}."])

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from vae_course.data.arrays import arrangement, as_numbers, axes_of
-from vae_course.data.images import ImageData, assembled, checked_options, chosen, understand
+from vae_course.data.images import ImageData, assembled, checked_options, chosen
 from vae_course.data.pixels import ON_WHITE, Values, as_pixels, has_alpha, is_grey
 from vae_course.data.stored import DataError, bar, file_name, made_before, note, stored
 
@@ -46,21 +46,22 @@ def from_dataset(dataset: Any, *, test_fraction: float = 1 / 6, seed: int = 0, d
     reading = _Reading(dataset, n)
     images = stored(reading.blocks(), n, path)
     note(path, {"made_from": made_from})
-    labels = understand(None if all(label is None for label in reading.labels) else reading.labels, n, _classes(dataset))
-    name = "own pictures" if isinstance(dataset, (list, tuple)) else type(dataset).__name__
-    return assembled(name, n, partial(chosen, images), labels, options, reading.said)
+    labels = None if all(label is None for label in reading.labels) else reading.labels
+    name, whole = "own pictures" if isinstance(dataset, (list, tuple)) else type(dataset).__name__, dataset
+    while not hasattr(whole, "classes") and hasattr(whole, "dataset"):      # as a Subset has
+        whole = whole.dataset
+    return assembled(name, n, partial(chosen, images), labels, options, reading.said, getattr(whole, "classes", None))
 
 
 def _length(dataset: Any) -> int:
     """How many examples there are; TypeError or ValueError if it is no map-style dataset with two or more."""
     for holds, way in (
         (isinstance(dataset, DataLoader), "pass data.from_dataset(loader.dataset)"),
-        (isinstance(dataset, IterableDataset), "which has no numbers: pass list(dataset), or of many "
-                                               "list(itertools.islice(dataset, 10_000))"),
+        (isinstance(dataset, IterableDataset), "an IterableDataset: pass list(dataset), or a part of it"),
         (isinstance(dataset, (np.ndarray, Tensor)), "pass data.from_arrays(dataset)"),
         (isinstance(dataset, (str, os.PathLike)), "data.from_folder(folder, size) reads files"),
         (isinstance(dataset, type), "a class: pass an instance of it"),
-        (isinstance(dataset, Mapping) or not hasattr(dataset, "__getitem__"), "pass [(picture, label), …]"),
+        (isinstance(dataset, Mapping) or not hasattr(dataset, "__getitem__"), "pass list(zip(pictures, labels))"),
         (not hasattr(dataset, "__len__"), "which has no length: pass [dataset[k] for k in range(n)]"),
     ):
         if holds:
@@ -123,7 +124,7 @@ class _Reading:
             if has_alpha(picture) and ON_WHITE not in self.said:
                 self.said.append(ON_WHITE)
         else:
-            array = as_numbers(picture)
+            array = as_numbers(picture, f"dataset[{k}]")
             array = array[None] if array.ndim == 2 else array
         if array.dtype.kind not in "buif":
             raise TypeError(f"{WHAT}, but dataset[{k}] holds {array.dtype} {array.shape}: give the dataset a transform that "
@@ -169,10 +170,3 @@ def _one(label: Any, k: int) -> Any:
         raise ValueError(f"{WHAT}, one label each, but that of dataset[{k}] is a {type(label).__name__} of {len(label)}: "
                          f"pass [(x, y[{key!r}]) for x, y in dataset], or y.argmax() of what is one-hot")
     return label
-
-
-def _classes(dataset: Any) -> Any:
-    """The names of the classes that the dataset has, or the one of which it is a part; None if it has none."""
-    while not hasattr(dataset, "classes") and hasattr(dataset, "dataset"):
-        dataset = dataset.dataset
-    return getattr(dataset, "classes", None)

@@ -16,7 +16,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from vae_course.data.images import ImageData, assembled, checked_options, chosen, understand
+from vae_course.data.images import ImageData, assembled, checked_options, chosen
 from vae_course.data.pixels import Values, as_pixels, has_alpha, is_deep, is_grey
 from vae_course.data.stored import DataError, ImageFile, bar, file_name, made_before, note, stored
 
@@ -67,8 +67,7 @@ def from_folder(folder: str | os.PathLike, size: int | tuple[int, int], *, chann
         names = None if paths[0].parent == root else [_printable(picture.parent.name) for picture in reading.kept]
         known = {"made_from": made_from, "names": names, "said": [*reading.said(), *passed_over]}
         note(path, known)
-    labels = understand(known["names"], len(images))
-    return assembled(root.name, len(images), partial(chosen, images), labels, options, known["said"])
+    return assembled(root.name, len(images), partial(chosen, images), known["names"], options, known["said"])
 
 
 # ---------------------------------------------------------------- reading
@@ -101,8 +100,9 @@ class _Reading:
                         self.kept.append(path)
                         good.append(pixels)
                 if good:
-                    values.take(np.stack(good))
-                    yield np.stack(good)
+                    block = np.stack(good)
+                    values.take(block)
+                    yield block
                 shown.update(len(some))
         if not self.kept:
             raise DataError(f"folder names {self.paths[0].parent}, and none of its files can be read "
@@ -179,13 +179,11 @@ def _existing(folder: Any) -> Path:
         raise TypeError(f"folder must be the path of a folder of pictures, got {type(folder).__name__}: put the files into "
                         f"one folder, or open them and call data.from_arrays")
     path = Path(folder).expanduser().absolute()
-    if not path.exists():
-        raise DataError(f"folder names {path}, which does not exist: name the right one; what there is of it is "
-                        f"{next(parent for parent in path.parents if parent.is_dir())}")
-    if not path.is_dir():
-        raise DataError(f"folder names {path}, which is a file: name its folder, {path.parent}; of an archive, unpack it by "
-                        f"shutil.unpack_archive(file, folder); of a .npy file, call data.from_arrays(data.ImageFile(file))")
-    return path
+    if path.is_dir():
+        return path
+    what, there = "is a file" if path.exists() else "does not exist", next(p for p in path.parents if p.is_dir())
+    raise DataError(f"folder names {path}, which {what}: name the folder of the pictures, as {there}; an archive is unpacked "
+                    f"by shutil.unpack_archive(file, folder), a .npy file read by data.from_arrays(data.ImageFile(file))")
 
 
 def _files(folder: Path, depth: int = DEEPEST) -> Iterator[Path]:

@@ -99,52 +99,19 @@ def fixed(images: Tensor) -> Tensor:
     return images.float() / 255
 
 
-# ---------------------------------------------------------------- splits
-
-def hold_out(data: ImageSet, n: int, seed: int = 0) -> tuple[ImageSet, ImageSet]:
-    """Split off n random examples, for validation: returns (the rest, the n held out); disjoint, the same every time.
-
-    Pictures in an `ImageFile` stay there.
-    """
-    if not isinstance(data, ImageSet):
-        way = "data.train" if isinstance(data, ImageData) else "data.ImageSet(images, labels)"
-        raise TypeError(f"data must be an ImageSet, got {type(data).__name__}: pass {way}")
-    if not isinstance(n, Integral) or isinstance(n, bool) or not 0 < n < len(data):
-        hint = f"; for a share pass n=round({n!r} * len(data))" if isinstance(n, float) and 0 < n < 1 else ""
-        raise ValueError(f"n must lie between 1 and {len(data) - 1}, got {n!r}{hint}")
-    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
-    rest, held = (ImageSet(chosen(data.images, index), None if data.labels is None else chosen(data.labels, index))
-                  for index in (order[n:], order[:n]))
-    return rest, held
-
-
-def chosen(images: Tensor | ImageFile, index: Tensor) -> Tensor | ImageFile:
-    """The examples that `index` (n,) names: a new tensor, or a view of the file."""
-    return images.subset(index) if isinstance(images, ImageFile) else images[index.to(images.device)]
-
-
 # ---------------------------------------------------------------- labels
 
-class Labels(NamedTuple):
-    """Which class each example belongs to, and what the classes are called; None twice where there are no labels."""
-
-    numbers: Tensor | None = None               # (N,) int64, 0 … C−1
-    classes: tuple[str, ...] | None = None
-
-
-def understand(labels: Any, n: int, names: Any = None) -> Labels:
-    """Labels of n examples as they come, numbers or strings, or None, as 0 … C−1 with the names of the classes.
+def understood(labels: Any, n: int, names: Any) -> tuple[Tensor, tuple[str, ...]]:
+    """Labels of n examples as they come, numbers or strings, as (n,) int64, 0 … C−1, and the names of the C classes.
 
     These are what the labels were, or `names`, as torchvision's data sets have them, where they fit.
     """
-    if labels is None:
-        return Labels()
     values = _one_for_each(labels, n)
     found, numbers = np.unique(values, return_inverse=True)
     if (isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)
             and values.dtype.kind == "i" and 0 <= found[0] and found[-1] < len(names)):
-        return Labels(torch.from_numpy(values), tuple(names))
-    return Labels(torch.from_numpy(numbers.reshape(-1).astype(np.int64)), tuple(map(str, found.tolist())))
+        return torch.from_numpy(values), tuple(names)
+    return torch.from_numpy(numbers.reshape(-1).astype(np.int64)), tuple(map(str, found.tolist()))
 
 
 def _one_for_each(labels: Any, n: int) -> np.ndarray:
@@ -169,7 +136,7 @@ def _one_for_each(labels: Any, n: int) -> np.ndarray:
                          f"these pictures out, or give the missing a name, such as \"unknown\"")
     if all(isinstance(y, (str, bool)) for y in values) and len({type(y) for y in values}) == 1:
         return np.asarray(values)
-    odd = [y for y in values if not (isinstance(y, (int, float)) and float(y).is_integer())]
+    odd = [y for y in values if not (isinstance(y, (int, float)) and abs(y) < 2 ** 63 and float(y).is_integer())]
     if odd:
         kinds = ", ".join(sorted({type(y).__name__ for y in values}))
         raise TypeError(f"labels must all be whole numbers or all strings, got {kinds}, such as {odd[0]!r}: pass "
@@ -177,7 +144,29 @@ def _one_for_each(labels: Any, n: int) -> np.ndarray:
     return np.asarray(values).astype(np.int64)
 
 
-# ---------------------------------------------------------------- what a reader brings, split and said
+# ---------------------------------------------------------------- splits
+
+def hold_out(data: ImageSet, n: int, seed: int = 0) -> tuple[ImageSet, ImageSet]:
+    """Split off n random examples, for validation: returns (the rest, the n held out); disjoint, the same every time.
+
+    Pictures in an `ImageFile` stay there.
+    """
+    if not isinstance(data, ImageSet):
+        way = "data.train" if isinstance(data, ImageData) else "data.ImageSet(images, labels)"
+        raise TypeError(f"data must be an ImageSet, got {type(data).__name__}: pass {way}")
+    if not isinstance(n, Integral) or isinstance(n, bool) or not 0 < n < len(data):
+        hint = f"; for a share pass n=round({n!r} * len(data))" if isinstance(n, float) and 0 < n < 1 else ""
+        raise ValueError(f"n must lie between 1 and {len(data) - 1}, got {n!r}{hint}")
+    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
+    rest, held = (ImageSet(chosen(data.images, index), None if data.labels is None else chosen(data.labels, index))
+                  for index in (order[n:], order[:n]))
+    return rest, held
+
+
+def chosen(images: Tensor | ImageFile, index: Tensor) -> Tensor | ImageFile:
+    """The examples that `index` (n,) names: a new tensor, or a view of the file."""
+    return images.subset(index) if isinstance(images, ImageFile) else images[index.to(images.device)]
+
 
 class Options(NamedTuple):
     """How to split, and where to: as `checked_options` returns them."""
@@ -197,32 +186,38 @@ def checked_options(test_fraction: Any, seed: Any, device: Any) -> Options:
     return Options(float(test_fraction), int(seed), runtime.pick_device(None if device is None else str(device)))
 
 
-def assembled(name: str, n: int, take: Callable[[Tensor], Tensor | ImageFile], labels: Labels, options: Options,
-              said: Sequence[str]) -> ImageData:
+def assembled(name: str, n: int, take: Callable[[Tensor], Tensor | ImageFile], labels: Any, options: Options,
+              said: Sequence[str], names: Any = None) -> ImageData:
     """The two sets out of n examples, on the device, and one printed line that says what is in them.
 
     `take` makes a tensor of the examples with these numbers, (m,) int64, or an ImageFile, which stays where it is; `said`
-    are sentences for the end of the line, complete when all are taken.
+    are sentences for the end of the line, complete when all are taken; labels and names are as `understood` takes them.
     """
-    halves = []
-    for index in split(n, labels, options):
+    numbers, classes = (None, None) if labels is None else understood(labels, n, names)
+    halves, parts = [], split(n, numbers, options)
+    for index in parts:
         images = take(index)
         try:
             images = images if isinstance(images, ImageFile) else images.to(options.device)
         except torch.OutOfMemoryError:
             raise ValueError(f"device {options.device} has no room for {images.nbytes / 1e9:.1f} GB of pictures: pass "
                              f"device=\"cpu\", and fit copies each batch when its turn comes") from None
-        halves.append(ImageSet(images, None if labels.numbers is None else labels.numbers[index].to(images.device)))
+        halves.append(ImageSet(images, None if numbers is None else numbers[index].to(images.device)))
     train, test = halves
     _, *sides = train.images.shape
     what = (f"rows of {sides[0]} numbers" if len(sides) == 1 else
             f"{'grey' if sides[0] == 1 else 'colour'} pictures, {sides[1]} high and {sides[2]} wide")
-    print(f"Data: {name}, {n:,} {what}: {len(train):,} to train on and {len(test):,} for the test"
-          f"{_described(train, test, labels)}.", *said)
-    return ImageData(name, train, test, classes=labels.classes)
+    of = ""
+    if numbers is not None and classes is not None:
+        shown = classes if len(classes) <= 12 else (*classes[:3], "…", classes[-1])
+        of = f"; {len(classes)} {'class' if len(classes) == 1 else 'classes'}: {', '.join(shown)}"
+        absent = len(set(numbers[parts[0]].tolist()) - set(numbers[parts[1]].tolist()))
+        of += f"; {absent} of them without a picture in the test set" if absent else ""
+    print(f"Data: {name}, {n:,} {what}: {len(train):,} to train on and {len(test):,} for the test{of}.", *said)
+    return ImageData(name, train, test, classes=classes)
 
 
-def split(n: int, labels: Labels, options: Options) -> tuple[Tensor, Tensor]:
+def split(n: int, labels: Tensor | None, options: Options) -> tuple[Tensor, Tensor]:
     """Which examples are trained on and which are for the test, in a random order that repeats with the seed.
 
     (n_train,) and (n_test,) int64. Of each class the same share is for the test, as nearly as whole numbers allow, and one
@@ -232,9 +227,9 @@ def split(n: int, labels: Labels, options: Options) -> tuple[Tensor, Tensor]:
         raise ValueError(f"images must hold at least 2 pictures, one to train on and one for the test, got {n}")
     order = torch.randperm(n, generator=torch.Generator().manual_seed(options.seed))
     n_test = min(max(round(options.test_fraction * n), 1), n - 1)
-    if labels.numbers is None:
+    if labels is None:
         return order[n_test:], order[:n_test]
-    members = torch.bincount(labels.numbers)
+    members = torch.bincount(labels)
     wanted = members * (n_test / n)
     taken = torch.minimum(wanted.floor().long(), (members - 1).clamp(min=0))
     by_remainder = torch.argsort(wanted.floor() - wanted, stable=True)
@@ -243,18 +238,8 @@ def split(n: int, labels: Labels, options: Options) -> tuple[Tensor, Tensor]:
     if taken.sum() == 0:
         raise ValueError(f"labels must name classes with several pictures, but each of these {n} pictures has a label of "
                          f"its own: leave labels out, or name the classes")
-    by_class = torch.argsort(labels.numbers[order], stable=True)
+    by_class = torch.argsort(labels[order], stable=True)
     place = torch.arange(n) - (members.cumsum(0) - members).repeat_interleave(members)     # within its class
     for_test = torch.empty(n, dtype=torch.bool)
     for_test[by_class] = place < taken.repeat_interleave(members)
     return order[~for_test], order[for_test]
-
-
-def _described(train: ImageSet, test: ImageSet, labels: Labels) -> str:
-    """The classes in a few words: "; 10 classes: 0, 1, 2, …, 9", and how many are only trained on; "" without labels."""
-    if labels.classes is None or train.labels is None or test.labels is None:
-        return ""
-    names = labels.classes if len(labels.classes) <= 12 else (*labels.classes[:3], "…", labels.classes[-1])
-    absent = len(set(train.labels.tolist()) - set(test.labels.tolist()))
-    return (f"; {len(labels.classes)} {'class' if len(labels.classes) == 1 else 'classes'}: {', '.join(names)}"
-            + (f"; {absent} of them without a picture in the test set" if absent else ""))

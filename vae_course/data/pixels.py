@@ -12,8 +12,6 @@ WHITE = (DARK, 255, 1023, 4095, 16383, 65535)       # the last value of 8, 10, 1
 ON_WHITE = "Alpha was composed on white."
 
 
-# ---------------------------------------------------------------- numbers
-
 class Values:
     """Looks at blocks of numbers, judges whether they can be pictures or a table, and turns pictures into uint8.
 
@@ -68,10 +66,9 @@ class Values:
     def check_brightness(self) -> None:
         """Raise ValueError where all pictures are nearly black: a question, since it can be meant."""
         if self.dtype.kind in "iu" and self.high <= DARK:
-            change = f"{{x}} / {max(self.high, 1)}"
-            raise ValueError(f"{self.name} hold whole numbers from 0 to {self.high}, of which 255 is white: are they counts, "
-                             f"as scikit-learn's digits, or masks? Then pass {self.mended(change)}; if they are as dark as "
-                             f"that, pass {self.mended('{x} / 255')}")
+            counts, dark = self.mended(f"{{x}} / {max(self.high, 1)}"), self.mended("{x} / 255")
+            raise ValueError(f"{self.name} hold whole numbers from 0 to {self.high}, of which 255 is white: are they counts "
+                             f"(scikit-learn's digits) or masks? Then pass {counts}; if they are as dark as that, {dark}")
         if self.dtype.kind == "f" and 0 < self.high <= 1 / 255 + OVERSHOOT:
             raise ValueError(f"{self.name} hold floats that never exceed {self.high:.2g}, of which 1 is white: were they "
                              f"divided by 255 twice? Then pass {self.mended('{x} * 255')}")
