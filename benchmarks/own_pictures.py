@@ -89,6 +89,17 @@ def squared_errors(patches: Tensor, guess: Tensor) -> Tensor:
     return (data.grey(patches) - guess).double().square().mean((1, 2, 3))
 
 
+def errors_of_both(pca: samples.PCA, vaes: list[models.VAE], patches: Tensor) -> tuple[Tensor, Tensor]:
+    """(M,) squared errors of PCA, and (seeds, M) those of the VAEs."""
+    return (squared_errors(patches, pca.decode(pca(patches)).clamp(0, 1)),
+            torch.stack([squared_errors(patches, reconstructed(vae, patches)) for vae in vaes]))
+
+
+def rms(errors: Tensor) -> float:
+    """Root of the mean of squared errors."""
+    return errors.mean().sqrt().item()
+
+
 def decibels(errors: Tensor) -> Tensor:
     """PSNR of each patch; that of an error of 0 is held to 100 dB."""
     return -10 * torch.log10(errors.clamp(min=1e-10))
@@ -105,48 +116,68 @@ def paired(differences: Tensor, tile: Tensor) -> Estimate:
 def compare_with_pca(patches: Patches, latents: int, args) -> tuple[dict[str, float], samples.PCA, models.VAE]:
     """A row of the table, what it shows as numbers, and the PCA and the VAE of the first seed."""
     pca = samples.pca_features(patches.train, latents)
-    of_pca = squared_errors(patches.test, pca.decode(pca(patches.test)).clamp(0, 1))
     vaes = [trained(patches, latents, seed, args) for seed in range(args.seeds)]
-    of_vae = torch.stack([squared_errors(patches.test, reconstructed(vae, patches.test)) for vae in vaes])   # (seeds, M)
+    of_pca, of_vae = errors_of_both(pca, vaes, patches.test)                                # (M,), (seeds, M)
+    on_train = [rms(errors) for errors in errors_of_both(pca, vaes, patches.train[::7])]    # enough of them
     gain, gain_db = paired(of_pca - of_vae, patches.tile), paired(decibels(of_vae) - decibels(of_pca), patches.tile)
     share = (of_vae.mean(0) < of_pca).double().mean().item()
-    rms = [errors.mean().sqrt().item() for errors in (of_pca, of_vae)]
-    print(f"{latents:7}{rms[0]:10.4f}{rms[1]:10.4f}{decibels(of_pca).mean():10.2f}{decibels(of_vae).mean():10.2f}"
-          f"{1e4 * gain.mean:12.2f} ± {1e4 * gain.standard_error:.2f}{gain_db.mean:12.2f} ± {gain_db.standard_error:.2f}"
-          f"{share:10.0%}", flush=True)
-    in_errors = gain.mean / gain.standard_error
-    return {f"pca_{latents}": rms[0], f"vae_{latents}": rms[1], f"gain_{latents}_in_errors": in_errors}, pca, vaes[0]
+    print(f"{latents:7}{on_train[0]:10.4f}{on_train[1]:8.4f}{rms(of_pca):10.4f}{rms(of_vae):8.4f}"
+          f"{decibels(of_pca).mean():9.2f}{decibels(of_vae).mean():7.2f}"
+          f"{1e4 * gain.mean:12.2f} ± {1e4 * gain.standard_error:<4.2f}{gain_db.mean:9.2f} ± {gain_db.standard_error:.2f}"
+          f"{share:8.0%}", flush=True)
+    values = {"pca": rms(of_pca), "vae": rms(of_vae), "gain_in_errors": gain.mean / gain.standard_error}
+    return {f"{name}_{latents}": value for name, value in values.items()}, pca, vaes[0]
 
 
 # ---------------------------------------------------------------- samples and a picture
 
-def judge_samples(patches: Patches, pca: samples.PCA, vae: models.VAE) -> Tensor:
-    """Prints how samples of both compare with training patches; returns (2·SHOWN, 3, 32, 32): the VAE's, then PCA's."""
+def sampled(pca: samples.PCA, vae: models.VAE, n: int) -> dict[str, Tensor]:
+    """n decoder means (n, 3, 32, 32) each: of draws from the VAE's prior, and from the Gaussian that PCA fits."""
+    codes = torch.randn(n, len(pca.sigma), generator=torch.Generator().manual_seed(0))
+    made = {"VAE": vae.generate(n, torch.Generator().manual_seed(0)).cpu(), "PCA": pca.decode(codes)}
+    return {f"{name}, {len(pca.sigma)} latents": pictures.clamp(0, 1) for name, pictures in made.items()}
+
+
+def judge_samples(patches: Patches, both: list[tuple[samples.PCA, models.VAE]]) -> None:
+    """Prints how samples compare with training patches, beside what test patches get, and how near they are to them."""
     n, features = len(patches.more_test), samples.pca_features(patches.train, FEATURES)
-    made = {"VAE": vae.generate(n, torch.Generator().manual_seed(0)).cpu().clamp(0, 1),
-            "PCA": pca.decode(torch.randn(n, len(pca.sigma), generator=torch.Generator().manual_seed(0))).clamp(0, 1)}
-    for name, pictures in made.items():
-        print(f"\nsamples of the {name}, in {FEATURES} principal components")
-        print(samples.compare(pictures, patches.train, patches.more_test, features))
-    print(f"\nwas it memorized? the VAE\n{samples.memorization(made['VAE'], patches.train, patches.more_test)}")
-    return torch.cat([pictures[:SHOWN] for pictures in made.values()])
+    print(f"\n{f'{n} beside {n} training patches':28}{'kernel distance':>20}{'precision':>15}{'recall':>15}"
+          f"   ({FEATURES} principal components)")
+
+    def row(name: str, measures) -> None:
+        distance, shares = measures
+        print(f"{name:28}{distance.number():>20}{shares.precision!s:>15}{shares.recall!s:>15}")
+    for pca, vae in both:
+        for name, pictures in sampled(pca, vae, n).items():
+            comparison = samples.compare(pictures, patches.train, patches.more_test, features)
+            row(f"samples, {name}", comparison.made)
+    row("test patches: the floor", comparison.floor)
+    print(f"({samples.measures.WARNING})")
+    for pca, vae in both:
+        name, pictures = next(iter(sampled(pca, vae, n).items()))
+        print(f"\n{name}: was it memorized?\n{samples.memorization(pictures, patches.train, patches.more_test)}")
 
 
-def save_figure(patches: Patches, pca: samples.PCA, vae: models.VAE, drawn: Tensor, path: Path) -> None:
-    """Rows of test patches, PCA's and the VAE's reconstructions, samples of the VAE, samples of the Gaussian of PCA."""
+def save_figure(patches: Patches, both: list[tuple[samples.PCA, models.VAE]], path: Path) -> None:
+    """Rows of test patches, of their reconstructions by PCA and the VAE for each number of latents, and of samples."""
     chosen = patches.test[torch.linspace(0, len(patches.test) - 1, SHOWN).long()]
-    rows = torch.cat([data.grey(chosen), pca.decode(pca(chosen)).clamp(0, 1), reconstructed(vae, chosen), drawn])
-    plots.save_png(plots.image_grid(rows.numpy(), columns=SHOWN), path, scale=2)
-    print(f"\n{path}: test patches; PCA and VAE with {len(pca.sigma)} latents; samples of the VAE, and of PCA's Gaussian")
+    rows, names = [data.grey(chosen)], ["test patches"]
+    for pca, vae in both:
+        rows += [pca.decode(pca(chosen)).clamp(0, 1), reconstructed(vae, chosen)]
+        names += [f"PCA and VAE with {len(pca.sigma)} latents"]
+    for name, pictures in sampled(*both[-1], SHOWN).items():
+        rows, names = [*rows, pictures], [*names, f"samples of the {name}"]
+    plots.save_png(plots.image_grid(torch.cat(rows).numpy(), columns=SHOWN), path, scale=2)
+    print(f"\n{path}, from above: {'; '.join(names)}")
 
 
 def main() -> None:
     """Print the tables, and write the picture."""
     parser = common.parser(__doc__, trains=False)
     parser.add_argument("--device", default=str(runtime.pick_device()))
-    parser.add_argument("--latents", type=int, nargs="+", default=[4, 8, 16])
+    parser.add_argument("--latents", type=int, nargs="+", default=[2, 4, 8, 16])
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each VAE")
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--sigma", type=float, default=0.02, help="s of the Gaussian likelihood")
     parser.add_argument("--stride", type=int, default=8, help="pixels from one training patch to the next")
     parser.add_argument("--held-out", action="store_true", help="judge on the tiles on which settings were chosen")
@@ -157,14 +188,17 @@ def main() -> None:
     judged = "held-out" if args.held_out else "test"
     print(f"\n{len(patches.train):,} training patches, {len(patches.test)} {judged} patches of "
           f"{len(patches.tile.unique())} tiles; {args.seeds} seed(s), {args.epochs} epochs, s = {args.sigma}\n"
-          f"{'':7}{'RMSE per number':>20}{'mean PSNR, dB':>20}{'PCA − VAE':>19}{'VAE − PCA':>19}{'VAE':>10}\n"
-          f"{'latents':7}{'PCA':>10}{'VAE':>10}{'PCA':>10}{'VAE':>10}{'squares, 1e-4':>19}{'PSNR, dB':>19}{'better':>10}")
+          f"{'':7}{'RMSE, training':>18}{f'RMSE, {judged}':>18}{'mean PSNR, dB':>16}{'PCA − VAE,':>17}"
+          f"{'VAE − PCA,':>15}{'VAE':>9}\n"
+          f"{'latents':7}{'PCA':>10}{'VAE':>8}{'PCA':>10}{'VAE':>8}{'PCA':>9}{'VAE':>7}{'squares, 1e-4':>19}{'PSNR, dB':>14}"
+          f"{'better':>10}")
     values: dict[str, float] = {}
+    both = []
     for latents in args.latents:
-        found, pca, vae = compare_with_pca(patches, latents, args)
-        values |= found
-    drawn = judge_samples(patches, pca, vae)
-    save_figure(patches, pca, vae, drawn, args.figure)
+        found, *pair = compare_with_pca(patches, latents, args)
+        values, both = values | found, [*both, pair]
+    judge_samples(patches, both)
+    save_figure(patches, both, args.figure)
     common.print_values((values, ".4f"))
 
 
