@@ -14,6 +14,7 @@ from torch.testing import assert_close
 from torch.utils.flop_counter import FlopCounterMode
 
 from vae_course import data, models, objectives
+from vae_course.training.feeding import Resident
 from vae_course.training.step import PreparedLoss, TrainingStep
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
@@ -44,7 +45,7 @@ def pictures(n: int, seed: int = 0) -> torch.Tensor:
 def one_step(batch_size: int, loss_fn=objectives.negative_elbo, prepare=data.grey) -> TrainingStep:
     """A step of fit on the reference VAE, which has been run once."""
     n_steps = N // batch_size
-    step = TrainingStep(PreparedLoss(models.reference_vae(activation=nn.SiLU), loss_fn, prepare), (pictures(N),),
+    step = TrainingStep(PreparedLoss(models.reference_vae(activation=nn.SiLU), loss_fn, prepare), Resident((pictures(N),)),
                         rates=torch.full((n_steps,), 1e-3), progress=torch.arange(n_steps) / n_steps, batch_size=batch_size,
                         max_grad_norm=1.0, bf16=False)
     step.begin_epoch(0)

@@ -392,6 +392,7 @@ def test_learned_sigma_gets_its_gradient_through_the_elbo():
 @pytest.mark.parametrize(("call", "error", "message"), [
     (lambda: mlp([784]), ValueError, r"sizes must name .*\[784\]"),
     (lambda: GaussianLikelihood(0.0), ValueError, "sigma must be positive, got 0"),
+    (lambda: GaussianLikelihood("0.1"), ValueError, "sigma must be positive, got '0.1'"),
     (lambda: GaussianLikelihood(-1.0), ValueError, "sigma must be positive"),
     (lambda: GaussianLikelihood(math.nan), ValueError, "sigma must be positive"),
     (lambda: small_vae().encode(torch.zeros(B, 1, 28, 28, dtype=torch.uint8)), TypeError, "x must be .*uint8"),
@@ -433,9 +434,9 @@ def test_posterior_of_one_image_is_that_of_encode():
     np.testing.assert_allclose(sigma**2, expected_logvar[0].exp().detach(), rtol=1e-5)
 
 
-@pytest.mark.parametrize("shape", [(27, 28), (1, 28, 28), (784,)])
+@pytest.mark.parametrize("shape", [(27, 28), (2, 28, 28), (28, 28, 3), (784,), (1, 1, 28, 28)])
 def test_posterior_refuses_an_image_of_another_size(shape):
-    with pytest.raises(ValueError, match=r"image must have shape \(28, 28\), got"):
+    with pytest.raises(ValueError, match=r"image must have shape \(28, 28\) or \(1, 28, 28\), got"):
         reference_vae(latent_dim=3).posterior(np.zeros(shape))
 
 
@@ -463,5 +464,5 @@ def test_the_convolutional_vae_starts_at_the_mean_image():
     assert_close(with_it.decode(z) - without.decode(z), torch.logit(mean_image, eps=1e-3).expand(B, -1, -1, -1))
     with pytest.raises(ValueError, match="mean_image must have 784 pixels"):
         small_conv_vae(mean_image=mean_image[:, 1:])
-    with pytest.raises(ValueError, match="mean_image sets logits"):
-        small_conv_vae(mean_image=mean_image, likelihood=GaussianLikelihood())
+    with_it, without = (small_conv_vae(likelihood=GaussianLikelihood(), mean_image=start) for start in (mean_image, None))
+    assert_close(with_it.decode(z) - without.decode(z), mean_image.expand(B, -1, -1, -1))   # a mean is no logit

@@ -16,7 +16,8 @@ from vae_course.models import VAE, reference_vae
 
 # Functions whose docstring gives no shape of the tensor that they return: parts that hand on, losses, functions, iterators.
 WITHOUT_SHAPE = {"warm_up_negative_elbo", "GaussianEncoder.forward", "VAE.forward", "ConcatCondition.forward",
-                 "IgnoreCondition.forward", "ClassMeans.forward", "network_features", "ImageFile.split"}
+                 "IgnoreCondition.forward", "ConditionAfter.forward", "ClassMeans.forward", "network_features",
+                 "ImageFile.split"}
 
 
 class Pair(NamedTuple):

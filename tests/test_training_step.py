@@ -29,6 +29,7 @@ from vae_course.conditional import class_mean_vae, reference_cvae
 from vae_course.models import reference_vae
 from vae_course.objectives import negative_elbo, warm_up_negative_elbo
 from vae_course.training import loop
+from vae_course.training.feeding import Resident
 from vae_course.training.step import GRAPH_WARM_UP, CudaGraph, PreparedLoss, TrainingStep
 
 # ---------------------------------------------------------------- a loss that asks how far the training is
@@ -134,7 +135,7 @@ def test_a_step_reads_no_number(monkeypatch, build, loss_fn, takes_progress):
     with FakeTensorMode():
         train = (torch.zeros(13, 1, 28, 28, dtype=torch.uint8), torch.zeros(13, dtype=torch.long))
         loss = PreparedLoss(build(hidden_dim=7), told, data.stochastic, takes_progress)
-        step = TrainingStep(loss, train[:1] if build is reference_vae else train, rates=torch.ones(6),
+        step = TrainingStep(loss, Resident(train[:1] if build is reference_vae else train), rates=torch.ones(6),
                             progress=torch.arange(6) / 6, batch_size=4, max_grad_norm=1.0, bf16=False)
         step.begin_epoch(0)
         with pytest.raises(DataDependentOutputException) if loss_fn is reads else nullcontext():

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vae_course import checkpoints, data
 from vae_course.objectives import negative_elbo
 from vae_course.training import History, fit
+from vae_course.training.feeding import Resident
 from vae_course.training.schedules import constant
 from vae_course.training.step import PreparedLoss, TrainingStep
 
@@ -29,8 +30,9 @@ def train(model: nn.Module, loss_fn=negative_elbo, images=IMAGES, **changes) -> 
 def step_of(model: nn.Module, loss_fn=negative_elbo, prepare=data.stochastic, takes_progress: bool = False,
             n_steps: int = 99) -> TrainingStep:
     """A step as `fit` makes it, at the rate 0.02."""
-    return TrainingStep(PreparedLoss(model, loss_fn, prepare, takes_progress), (IMAGES,), rates=torch.full((n_steps,), 0.02),
-                        progress=torch.arange(n_steps) / n_steps, batch_size=BATCH, max_grad_norm=1.0, bf16=False)
+    return TrainingStep(PreparedLoss(model, loss_fn, prepare, takes_progress), Resident((IMAGES,)), batch_size=BATCH,
+                        rates=torch.full((n_steps,), 0.02), progress=torch.arange(n_steps) / n_steps, max_grad_norm=1.0,
+                        bf16=False)
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """What the notebooks of the VAE course share. Read the modules in the order of the imports:
 
-runtime → densities → objectives, models, linear_gaussian → evaluation; checkpoints → training; data;
+runtime → arguments → densities → objectives, models, linear_gaussian → evaluation; checkpoints → training; data;
 plots → widgets; checks; derivations, which stands alone.
 """
 

@@ -1,5 +1,6 @@
 """Files of weights and checkpoints: whole or not there, and read with a word about what does not fit."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,13 +27,15 @@ def write_whole(path: Path, write) -> None:
 
 def check_writable(path: Path) -> None:
     """Raise CheckpointError, with the reason, if `write_whole` could not write there; leaves no file behind."""
+    if path.is_dir():
+        raise CheckpointError(f"{path} is a folder: name a file in it, such as {path / 'model.safetensors'}")
     try:
         temporary = _temporary(path)
         open(temporary, "wb").close()
         temporary.unlink()
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be written ({error.strerror or error}): name a file in a folder of your own, "
-                              f"or leave checkpoint out") from error
+        raise CheckpointError(f"{path} cannot be written ({error.strerror or error}): name a file in a folder of your "
+                              f"own that has room") from error
 
 
 def _temporary(path: Path) -> Path:
@@ -43,26 +46,46 @@ def _temporary(path: Path) -> Path:
 
 def save_weights(model: nn.Module, path: str | os.PathLike) -> None:
     """Write the model's weights as a safetensors file, whole or not at all."""
+    write_tensors(model.state_dict(), Path(path))
+
+
+def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file, whole or not at all.
+
+    Raises:
+        CheckpointError: if the file cannot be written.
+    """
     # Cloned, since safetensors refuses tensors that share memory, as tied weights do.
-    weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
-    write_whole(Path(path), lambda file: file.write(tensors_to_bytes(weights)))
+    alone = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    check_writable(path)
+    write_whole(path, lambda file: file.write(tensors_to_bytes(alone, metadata)))
 
 
 def load_weights(model: nn.Module, path: str | os.PathLike) -> None:
-    """Read into `model`, on whatever device it is, the weights that `save_weights` wrote.
+    """Read into `model`, on whatever device it is, the weights that `save_weights` or `models.save` wrote.
 
     Raises:
         CheckpointError: if the file is missing or damaged, or holds another architecture; says what differs.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"{path} does not exist: train the model and save it with save_weights(model, path) first")
-    try:
-        weights = tensors_from_bytes(path.read_bytes())
-    except Exception as error:  # safetensors raises several kinds for damaged files
-        raise CheckpointError(f"{path} is not a whole safetensors file ({error})") from error
+    weights, _ = read_tensors(path := Path(path), "train the model and save it with save_weights(model, path) first")
     check_same_architecture(model.state_dict(), weights, path)
     model.load_state_dict(weights)
+
+
+def read_tensors(path: Path, way_out: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a safetensors file, on the CPU, and its metadata.
+
+    Raises:
+        CheckpointError: if the file is missing, with the way out of this, or damaged.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path} {'is a folder' if path.is_dir() else 'does not exist'}: {way_out}")
+    try:
+        tensors = tensors_from_bytes(content := path.read_bytes())
+    except Exception as error:  # safetensors raises several kinds for damaged files
+        raise CheckpointError(f"{path} is not a whole safetensors file ({error})") from error
+    header = json.loads(content[8:8 + int.from_bytes(content[:8], "little")])   # its length comes first
+    return tensors, header.get("__metadata__", {})
 
 
 def check_same_architecture(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:

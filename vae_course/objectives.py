@@ -4,7 +4,10 @@ A model here is anything with `encode(x, *condition)`, `decode(z, *condition)`, 
 `kl(mu, logvar, *condition)` and `log_prior(z, *condition)`; `condition` is empty for a VAE.
 """
 
+import inspect
 import math
+from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -52,14 +55,20 @@ def _encode(model, x: Tensor, condition: tuple[Tensor, ...]) -> tuple[Tensor, Te
     """mu and logvar of q(z|x); says so where something else than a model is given, or labels to one that takes none."""
     if not hasattr(model, "encode"):
         raise TypeError(f"model must have encode, decode, likelihood and kl, as models.VAE has, got {type(model).__name__}")
-    try:
-        return model.encode(x, *condition)
-    except TypeError as error:
-        if condition and "positional argument" in str(error):
+    if condition and not torch.compiler.is_compiling():
+        bound = hasattr(model.encode, "__func__")
+        if not _takes(model.encode.__func__ if bound else model.encode, bound + 1 + len(condition)):
             raise TypeError(f"{type(model).__name__} takes no labels, and was given {len(condition)} tensor(s) beside x: "
                             f"leave them out, e.g. fit(model, loss_fn, train.images, …), or take a conditional model, such "
-                            f"as conditional.reference_cvae()") from None
-        raise
+                            f"as conditional.reference_cvae()")
+    return model.encode(x, *condition)
+
+
+@lru_cache(maxsize=16)  # reading a signature takes longer than a layer
+def _takes(encode: Callable, n: int) -> bool:
+    """Whether a function takes n arguments by position."""
+    kinds = [parameter.kind for parameter in inspect.signature(encode).parameters.values()]
+    return inspect.Parameter.VAR_POSITIONAL in kinds or kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD) >= n
 
 
 def negative_elbo(model, x: Tensor, *condition: Tensor, beta: float | Tensor = 1.0) -> dict[str, Tensor]:

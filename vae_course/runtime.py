@@ -1,16 +1,24 @@
 """What the machine can do: the device, its fast number format, and random numbers that repeat."""
 
+import math
 import os
 import platform
 import random
+import re
 import time
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from pathlib import Path
 
 import numpy as np
 import torch
 
 DEVICES = ("cuda", "mps", "cpu")  # in the order of preference
+MEMINFO = Path("/proc/meminfo")
+CONTAINER = [  # version 2 and 1 of Linux's control groups: the limit, what is used, and of that what cannot be let go
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.stat"), "anon"),
+    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.stat"), "total_rss"),
+]
 _CHECKING_EVERYWHERE = ContextVar("checking_everywhere", default=False)
 
 
@@ -48,6 +56,46 @@ def bf16_is_fast(device: torch.device) -> bool:
         probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
         return any(getattr(torch.cpu, probe, lambda: False)() for probe in probes)
     return False
+
+
+def free_memory(device: torch.device | str) -> int:
+    """Bytes that are free on the device; in the computer's memory, those that are free without writing others to the disk.
+
+    Where the system does not tell, half of the memory; where it tells nothing, 4 GiB.
+    """
+    device = torch.device(device)
+    if device.type == "cuda":
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch, for what comes
+        return torch.cuda.mem_get_info(device)[0] + kept
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    return int(min(_of_the_machine(), _of_the_container()))
+
+
+def _of_the_machine() -> int:
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", _text(MEMINFO), re.MULTILINE)
+    if found:
+        return 1024 * int(found[1])
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf, and a system need not know the name
+        return 4 * 2**30
+
+
+def _of_the_container() -> float:
+    """What the limit of a container leaves; its files in memory do not count, since they make room."""
+    for limit, used, name in CONTAINER:
+        found = re.search(rf"^{name} (\d+)$", _text(used), re.MULTILINE)
+        if found and _text(limit).strip().isdigit():
+            return max(0, int(_text(limit)) - int(found[1]))
+    return math.inf
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 def autocast(device: torch.device, enabled: bool):

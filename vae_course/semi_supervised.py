@@ -8,10 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from vae_course import runtime
-from vae_course.conditional import CVAE, OneHot
+from vae_course.conditional import CVAE, ConcatCondition, OneHot
 from vae_course.densities import reparameterize
 from vae_course.evaluation import BLOCK
 from vae_course.models import GaussianEncoder, GaussianLikelihood, mlp
+from vae_course.models.files import architecture
+from vae_course.models.networks import check_network, whole_shape
 from vae_course.objectives import elbo_terms
 
 
@@ -47,25 +49,37 @@ class SemiSupervisedVAE(CVAE):
 
     def __init__(self, input_shape: Sequence[int], num_classes: int = 10, latent_dim: int = 10, hidden_dim: int = 200,
                  classifier_dim: int = 300, likelihood: nn.Module | None = None):
-        n_numbers = math.prod(input_shape)
+        shape = whole_shape(input_shape)
+        check_network(nn.ReLU, likelihood, latent_dim=latent_dim, hidden_dim=hidden_dim, classifier_dim=classifier_dim)
+        n_numbers = math.prod(shape)
         encoder = GaussianEncoder(LabelledMLP([n_numbers, hidden_dim], num_classes), hidden_dim, latent_dim)
         super().__init__(encoder, LabelledMLP([latent_dim, hidden_dim], num_classes), OneHot(num_classes), likelihood,
-                         input_shape=input_shape)
+                         input_shape=shape)
         self.to_recon = nn.Linear(hidden_dim, n_numbers)
         self.classifier = mlp([n_numbers, classifier_dim, num_classes])
         self.num_classes = num_classes
+        self.architecture = architecture("SemiSupervisedVAE", {
+            "input_shape": shape, "num_classes": num_classes, "latent_dim": latent_dim, "hidden_dim": hidden_dim,
+            "classifier_dim": classifier_dim})
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """mu and logvar of q(z|x, y), (B, Z) each, for x (B, *input_shape) and labels y (B,)."""
         self._check_input(x)
-        mu, logvar = self.encoder(x.flatten(1), self._condition(y, x=x))
-        return mu.float(), logvar.float()
+        return self._checked_posterior(x, self.encoder(x.flatten(1), self._condition(y, x=x)))
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """recon (B, *input_shape) of p(x|y, z) for z (B, Z) and labels y (B,): what the likelihood takes."""
         self._check_code(z)
         recon = self.to_recon(self.decoder(z, self._condition(y, z=z)))
         return recon.float().unflatten(1, self.input_shape)
+
+    def plain_decoder(self) -> nn.Module:
+        """The decoder made of common layers, as `models.export_decoder` writes it: one matrix for z and label together."""
+        parts = cast(LabelledMLP, self.decoder)
+        first = nn.Linear(self.latent_dim + self.num_classes, self.to_recon.in_features)
+        first.weight = nn.Parameter(torch.cat([parts.of_input.weight, parts.of_label.weight], 1))
+        first.bias = parts.of_input.bias
+        return ConcatCondition(nn.Sequential(first, parts.rest, self.to_recon, nn.Unflatten(1, self.input_shape)))
 
     def check_labels(self, labels: Tensor) -> None:
         """Raise TypeError or ValueError unless these are classes (n,), from 0 to C − 1, each of which occurs."""

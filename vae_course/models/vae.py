@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from vae_course import runtime
+from vae_course.arguments import check_examples, check_float
 from vae_course.densities import (
-    check_float,
     kl_between_normals,
     kl_to_standard_normal,
     normal_log_density,
@@ -26,7 +26,10 @@ class VAE(nn.Module):
         encoder: x (B, *input_shape) → (mu, logvar), (B, Z) each; needs an attribute `latent_dim`.
         decoder: z (B, Z) → recon (B, *input_shape), whose meaning the likelihood fixes.
         likelihood: `log_prob`, `mean` and `sample`; Bernoulli if None.
-        input_shape: shape of one example.
+        input_shape: shape of one example: (C, H, W) of a picture, (D,) of a row of a table.
+
+    Raises:
+        TypeError: if the encoder has no latent_dim, or the likelihood lacks one of the three.
 
     Source: Kingma & Welling (2014), arXiv:1312.6114. Built in notebooks/08.
     """
@@ -34,6 +37,10 @@ class VAE(nn.Module):
     def __init__(self, encoder: nn.Module, decoder: nn.Module, likelihood: nn.Module | None = None,
                  input_shape: Sequence[int] = (1, 28, 28)):
         super().__init__()
+        if not hasattr(encoder, "latent_dim"):
+            raise TypeError(f"encoder must have an attribute latent_dim, the length of z, and give (mu, logvar), as "
+                            f"models.GaussianEncoder(features, feature_dim, latent_dim) does, got {type(encoder).__name__}")
+        check_likelihood(likelihood)
         self.encoder, self.decoder = encoder, decoder
         self.likelihood: Any = likelihood if likelihood is not None else BernoulliLikelihood()
         self.input_shape = tuple(input_shape)
@@ -42,8 +49,7 @@ class VAE(nn.Module):
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """mu and logvar of q(z|x), (B, Z) each, for images x (B, *input_shape) in [0, 1]."""
         self._check_input(x)
-        mu, logvar = self.encoder(x)
-        return mu.float(), logvar.float()  # float32 also under autocast: the KL is a difference of large terms
+        return self._checked_posterior(x, self.encoder(x))
 
     def decode(self, z: Tensor) -> Tensor:
         """recon (B, *input_shape) for z (B, Z): logits for a Bernoulli likelihood, means for a Gaussian one."""
@@ -96,37 +102,92 @@ class VAE(nn.Module):
     @runtime.checking_values()
     @torch.no_grad()
     def posterior(self, image: np.ndarray, *condition: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """mu (Z,) and sigma (Z,) of q(z|x) for one image (H, W) in [0, 1], as NumPy: what an explorer shows.
+        """mu (Z,) and sigma (Z,) of q(z|x) for one image, as NumPy: what an explorer shows.
+
+        Args:
+            image: a picture as `data.from_arrays` takes it, or a row of a table: the height and width alone where it is
+                grey, the channels first or last; uint8 from 0 to 255, or floats as the model was trained on.
 
         Raises:
-            ValueError: if the image does not have the size of the model's input, or pixels that the likelihood refuses.
+            TypeError, ValueError: if it is not one example of the model's input_shape, or the likelihood refuses its pixels.
         """
-        x = torch.as_tensor(np.asarray(image), dtype=torch.float32, device=next(self.parameters()).device)
-        if x.shape != self.input_shape[-2:]:
-            raise ValueError(f"image must have shape {self.input_shape[-2:]}, got {tuple(x.shape)}")
-        mu, logvar = self.encode(x := x.reshape(1, *self.input_shape), *condition)
+        x = example_of(self.input_shape, image).to(next(self.parameters()).device).unsqueeze(0)
+        mu, logvar = self.encode(x, *condition)
         self.likelihood.log_prob(x, self.decode(mu, *condition))  # checks the pixels as it does in training
         return mu[0].cpu().numpy(), torch.exp(0.5 * logvar[0]).cpu().numpy()
 
     @torch.no_grad()
     def picture(self, z: Sequence[float], *condition: Tensor) -> np.ndarray:
-        """The decoder's mean picture (H, W) of one code z (Z,), as NumPy in [0, 1]: what an explorer shows.
+        """The decoder's mean picture of one code z (Z,): NumPy in [0, 1], height × width, or height × width × 3 in colour.
 
         Raises:
-            ValueError: if z does not have Z numbers.
+            ValueError: if z does not have Z numbers, or an example is not a grey or coloured picture.
         """
         code = torch.as_tensor(np.asarray(z), dtype=torch.float32)
         if code.shape != (self.latent_dim,):
             raise ValueError(f"z must have shape ({self.latent_dim},), got {tuple(code.shape)}")
-        mean = self.likelihood.mean(self.decode(code.unsqueeze(0).to(next(self.parameters()).device), *condition))
-        return mean.reshape(mean.shape[-2:]).clamp(0, 1).cpu().numpy()
+        mean = self.likelihood.mean(self.decode(code.unsqueeze(0).to(next(self.parameters()).device), *condition))[0]
+        if mean.ndim not in (2, 3) or mean.ndim == 3 and len(mean) not in (1, 3):
+            raise ValueError(f"there is no picture of an example of shape {tuple(mean.shape)}, only of (1, H, W) and "
+                             f"(3, H, W): for its numbers take model.likelihood.mean(model.decode(z)), z (B, Z)")
+        if mean.ndim == 3:
+            mean = mean[0] if len(mean) == 1 else mean.permute(1, 2, 0)     # pictures have their colours last
+        return mean.clamp(0, 1).cpu().numpy()
+
+    def plain_decoder(self) -> nn.Module:
+        """The decoder made of common layers, as `export_decoder` writes it."""
+        return self.decoder
 
     def _check_input(self, x: Tensor) -> None:
-        check_float(x=x)
-        if x.shape[1:] != self.input_shape or x.ndim != 1 + len(self.input_shape):
-            raise ValueError(f"x must have shape (B, {', '.join(map(str, self.input_shape))}), got {tuple(x.shape)}")
+        weight = next(self.parameters(), x)     # a model may have no weights
+        check_examples(x, self.input_shape, weight.dtype)
+        if x.device != weight.device:
+            raise ValueError(f"x must be on the model's device, got {x.device}: x.to({str(weight.device)!r})")
 
     def _check_code(self, z: Tensor) -> None:
         check_float(z=z)
         if z.ndim != 2 or z.shape[1] != self.latent_dim:
-            raise ValueError(f"z must have shape (B, {self.latent_dim}), got {tuple(z.shape)}")
+            way_out = ": z.unsqueeze(0)" if z.shape == (self.latent_dim,) else ""
+            raise ValueError(f"z must have shape (B, {self.latent_dim}), got {tuple(z.shape)}{way_out}")
+
+    def _checked_posterior(self, x: Tensor, encoded: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """What the encoder made of x, as float32, also under autocast: the KL is a difference of large terms."""
+        expected = (len(x), self.latent_dim)
+        if not isinstance(encoded, tuple) or [getattr(part, "shape", None) for part in encoded] != [expected, expected]:
+            got = [tuple(getattr(part, "shape", ())) for part in encoded] if isinstance(encoded, tuple) else (
+                f"{type(encoded).__name__} {tuple(getattr(encoded, 'shape', ()))}".rstrip("() "))
+            raise ValueError(f"the encoder must give a pair (mu, logvar), each (B, latent_dim) = {expected}, got {got}: end "
+                             f"it with models.GaussianEncoder(features, feature_dim, latent_dim)")
+        mu, logvar = encoded
+        return mu.float(), logvar.float()
+
+
+def check_likelihood(likelihood: Any) -> None:
+    """Raise TypeError unless this is a likelihood, p(x|z) of the decoder's output, or None."""
+    parts = ("log_prob", "mean", "sample")
+    if likelihood is None or not isinstance(likelihood, type) and all(hasattr(likelihood, part) for part in parts):
+        return
+    got, way_out = type(likelihood).__name__, ""
+    if isinstance(likelihood, type):
+        got, way_out = f"the class {likelihood.__name__}", f": {likelihood.__name__}(), with brackets"
+    raise TypeError(f"likelihood must have {', '.join(parts)}, as models.GaussianLikelihood() has, got {got}{way_out}")
+
+
+def example_of(shape: tuple[int, ...], image: np.ndarray | Tensor) -> Tensor:
+    """One example of a model, float32 of this shape, of what `data.from_arrays` would take for it: see `VAE.posterior`."""
+    array = image.detach().cpu().numpy() if isinstance(image, Tensor) else np.asarray(image)
+    if array.dtype.kind not in "buif":
+        raise TypeError(f"image must hold numbers, got {array.dtype}")
+    x = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+    if array.dtype == np.uint8:
+        if len(shape) == 1:
+            raise TypeError("image must hold the floats of a row of a table, as the model was trained on, got uint8: "
+                            "image.astype('float32')")
+        x = x / 255
+    for arranged in (x, x.unsqueeze(0), x.permute(2, 0, 1) if x.ndim == 3 else x):   # or grey, or channels last
+        if arranged.shape == shape:
+            return arranged
+    accepted = f"{shape[-2:]} or {shape}" if len(shape) == 3 and shape[0] == 1 else f"{shape}"
+    raise ValueError(f"image must have shape {accepted}, got {tuple(x.shape)}"
+                     + (": np.stack([image] * 3) makes a grey picture one of three colours"
+                        if len(shape) == 3 and shape[0] == 3 and x.shape == shape[1:] else ""))

@@ -19,20 +19,20 @@ import torch
 from torch import Tensor, nn
 
 from vae_course.checkpoints import CheckpointError
+from vae_course.training.feeding import Source, pieces
 
 PIECE = 2**26  # bytes of the data that are hashed at once
 LONG = 240      # letters of a description that a message shows whole
 PLAIN = numbers.Number | str | bytes | Enum | None      # what is told as Python writes it
 
 
-def fingerprint(tensors: Sequence[Tensor]) -> str:
-    """A hash of types, shapes and every byte, in order: the same on each device, and another for other pictures."""
+def fingerprint(sources: Sequence[Source]) -> str:
+    """A hash of types, shapes and every byte, in order: the same wherever they lie, another for other pictures."""
     digest = hashlib.sha256()
-    for tensor in tensors:
-        digest.update(f"{tensor.dtype} {tuple(tensor.shape)};".encode())
-        rows = max(1, PIECE // max(1, tensor[:1].numel() * tensor.element_size()))
-        for piece in tensor.detach().split(rows) if tensor.numel() else ():
-            digest.update(piece.reshape(-1).contiguous().cpu().view(torch.uint8).numpy())
+    for source in sources:
+        digest.update(f"{source.dtype} {tuple(source.shape)};".encode())
+        for piece in pieces(source, PIECE):
+            digest.update(piece.detach().reshape(-1).contiguous().cpu().view(torch.uint8).numpy().data)
     return digest.hexdigest()[:16]
 
 

@@ -10,11 +10,14 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from vae_course import runtime
-from vae_course.training import parallel
+from vae_course.training import arguments, feeding, parallel
+from vae_course.training.arguments import as_sources
+from vae_course.training.diagnosis import TrainingDiverged, warning_of
+from vae_course.training.feeding import Source
 from vae_course.training.identity import describe, describe_model, fingerprint, settle
 from vae_course.training.run import History, Run, checkpoint_to_resume
 from vae_course.training.schedules import one_cycle
-from vae_course.training.step import CudaGraph, PreparedLoss, TrainingDiverged, TrainingStep
+from vae_course.training.step import CudaGraph, PreparedLoss, TrainingStep
 from vae_course.training.tensorboard import VALIDATION_SEED, TensorBoardLog
 
 VALIDATION_BATCH = 1000
@@ -23,12 +26,12 @@ VALIDATION_BATCH = 1000
 def fit(
     model: nn.Module,
     loss_fn: Callable[..., dict[str, Tensor]],
-    train: Tensor | Sequence[Tensor],
+    train: Source | Sequence[Source],
     *,
     epochs: int,
     prepare: Callable[[Tensor], Tensor],
     loss_takes_progress: bool = False,
-    validation: Tensor | Sequence[Tensor] | None = None,
+    validation: Source | Sequence[Source] | None = None,
     batch_size: int = 128,
     learning_rate: float = 3e-3,
     schedule: Callable[[Tensor], Tensor] = one_cycle,
@@ -43,13 +46,15 @@ def fit(
     log_images: Callable[[nn.Module], Tensor] | None = None,
     progress: bool = True,
 ) -> History:
-    """Train `model` with Adam on data that lies as tensors on its device; returns the history.
+    """Train `model` with Adam; returns the history.
 
     Args:
         model: any module; trained in place, on the device that its parameters are on.
         loss_fn: (model, prepare(x), *rest) → dict of scalar tensors, "loss" among them, e.g. `negative_elbo`.
-        train: x (N, …), or several tensors of equal length, such as (images, labels). If the model has a method
-            `note_training_data`, as CVAE, it is called once with them.
+        train: x (N, …), or several of equal length, such as (images, labels): tensors, or a `data.ImageFile` on the disk.
+            What is not on the model's device is brought there if it fits, else batch by batch, the next one while one
+            trains: a printed line says which, the numbers are the same. If the model has a method `note_training_data`,
+            as CVAE, it is called once with them.
         epochs: passes over the data; each drops the remainder of N / batch_size, another one every time.
         prepare: applied to each batch of x, e.g. `data.stochastic` or `data.grey`.
         loss_takes_progress: call loss_fn with `progress=` too: the share of the training that is done, a scalar tensor in
@@ -78,28 +83,27 @@ def fit(
         as they were at the end of the last of them.
 
     Raises:
-        ValueError: for arguments that do not fit; CheckpointError, one of its kind, for a checkpoint of another
-            architecture or run, naming every difference, or one that cannot be written.
-        TypeError: if loss_fn cannot be called with the data, or returns no dict of scalars.
-        TrainingDiverged: if the loss or its gradient is NaN or infinite; says at which step.
+        ValueError: for arguments that do not fit, with the call that mends it; CheckpointError, one of its kind, for a
+            checkpoint of another architecture or run, naming every difference, or one that cannot be written.
+        TypeError: if loss_fn cannot be called with the data, or returns no dict of scalars; or for data of another kind.
+        TrainingDiverged: if the loss or its gradient is NaN or infinite; says at which step, which term, and what people do.
     """
-    train = as_tensors("train", train)
-    device = next(model.parameters()).device
-    check_arguments(model, train, validation, epochs, batch_size, learning_rate, max_grad_norm)
+    device, train, validation = arguments.check_data(model, train, validation)
+    arguments.check_numbers(len(train[0]), epochs, batch_size, learning_rate, max_grad_norm, seed)
     loss = PreparedLoss(model, loss_fn, prepare, bool(loss_takes_progress))
     loss.check_call(train)
     bf16, n_steps = runtime.bf16_is_fast(device) if bf16 is None else bf16, len(train[0]) // batch_size
     found = checkpoint_to_resume(model, checkpoint, resume, extend)
-    settings: dict[str, Any] = {}
-    if checkpoint is not None:
-        settings = {"model": describe_model(model), "loss": describe(loss_fn), "loss_takes_progress": loss.takes_progress,
-                    "n": len(train[0]), "prepare": describe(prepare), "data": fingerprint(train), "batch_size": batch_size,
-                    "epochs": epochs, "learning_rate": float(learning_rate), "schedule": describe(schedule),
-                    "max_grad_norm": float(max_grad_norm), "seed": int(seed), "bf16": bool(bf16)}
+    settings: dict[str, Any] = {} if checkpoint is None else {
+        "model": describe_model(model), "loss": describe(loss_fn), "loss_takes_progress": loss.takes_progress,
+        "n": len(train[0]), "prepare": describe(prepare), "data": fingerprint(train), "batch_size": batch_size,
+        "epochs": epochs, "learning_rate": float(learning_rate), "schedule": describe(schedule),
+        "max_grad_norm": float(max_grad_norm), "seed": int(seed), "bf16": bool(bf16)}
     settings = settle(settings, found, extend, checkpoint)
     rates, shares = plan(epochs, n_steps, learning_rate, schedule, settings["extensions"], extend)
-    with runtime.seeded(seed, device), TensorBoardLog(log_dir, log_images) as log:
-        step = TrainingStep(loss, train, rates=rates.to(device), progress=shares.to(device), batch_size=batch_size,
+    train, validation = feeding.place("train", train, device), feeding.place("validation", validation, device)
+    with runtime.seeded(seed, device), TensorBoardLog(log_dir, log_images) as log, feeding.feed(train, device) as feed:
+        step = TrainingStep(loss, feed, rates=rates.to(device), progress=shares.to(device), batch_size=batch_size,
                             max_grad_norm=max_grad_norm, bf16=bf16)
         run = Run(model, step.optimizer, settings, checkpoint, found)
         one_step = CudaGraph(step) if cuda_graph and device.type == "cuda" and parallel.size() == 1 else step
@@ -109,14 +113,15 @@ def fit(
             before_the_first_step(step, loss, validation)
             for epoch in range(len(run.history), epochs):
                 row = train_epoch(epoch, seed, step, one_step, bar)
-                if validation is not None:
+                if validation:
                     row |= evaluate(model, loss_fn, prepare, validation, loss_takes_progress)
                 run.finish_epoch(row)
                 log.write(row, model)
+                run.tell_once(warning_of(model))
         except (KeyboardInterrupt, TrainingDiverged) as stop:
             run.return_to_last_epoch()
             if isinstance(stop, TrainingDiverged):
-                stop.history = run.history
+                stop.tell(run.history, warning_of(model))
                 raise
             print(f"Stopped by you: the model is as it was after epoch {len(run.history)} of {epochs}.")
         finally:
@@ -157,14 +162,14 @@ def factors(name: str, schedule: Any, share: Tensor) -> Tensor:
 
 def before_the_first_step(step: TrainingStep, loss: PreparedLoss, validation) -> None:
     """Check values where the steps will not, because reading them waits; and tell the model what it is trained on."""
-    if runtime.waits_when_read(step.train[0]):
+    if runtime.waits_when_read(step.rate):
         step.check_values()
-        if validation is not None:
-            first = [tensor[:VALIDATION_BATCH] for tensor in as_tensors("validation", validation)]
+        if validation:
+            first = [source[:VALIDATION_BATCH] for source in validation]
             with runtime.checking_values():
                 evaluate(loss.model, loss.loss_fn, loss.prepare, first, loss.takes_progress)
     if hasattr(step.model, "note_training_data"):
-        step.model.note_training_data(*step.train)  # type: ignore[operator]
+        step.model.note_training_data(*step.feed.sources)  # type: ignore[operator]
 
 
 def train_epoch(epoch: int, seed: int, step: TrainingStep, one_step: Callable[[], None], bar: tqdm) -> dict:
@@ -174,6 +179,7 @@ def train_epoch(epoch: int, seed: int, step: TrainingStep, one_step: Callable[[]
     step.begin_epoch(epoch, seed)
     read_every = step.n_steps if runtime.waits_when_read(step.rate) else 1
     for i in range(1, step.n_steps + 1):
+        step.feed.advance()
         one_step()
         if i % read_every == 0:
             bar.set_postfix(step.read_terms(i - read_every, i), refresh=False)
@@ -183,47 +189,16 @@ def train_epoch(epoch: int, seed: int, step: TrainingStep, one_step: Callable[[]
 
 @torch.no_grad()
 def evaluate(model: nn.Module, loss_fn: Callable[..., dict[str, Tensor]], prepare: Callable[[Tensor], Tensor],
-             data: Tensor | Sequence[Tensor], loss_takes_progress: bool = False) -> dict[str, float]:
+             data: Source | Sequence[Source], loss_takes_progress: bool = False) -> dict[str, float]:
     """The mean of each of the loss's terms over all examples, as "validation_…"; draws the same noise every time."""
-    tensors = as_tensors("data", data)
+    sources = as_sources("data", data)
     model.eval()
-    loss = PreparedLoss(model, loss_fn, prepare, loss_takes_progress)
-    end = torch.ones(1, device=tensors[0].device)
+    loss = PreparedLoss(model, loss_fn, prepare, loss_takes_progress, name="the validation data")
+    device = next((weight.device for weight in model.parameters()), sources[0].device)
+    end = torch.ones(1, device=device)
     totals: dict[str, Tensor] = {}
-    with runtime.seeded(VALIDATION_SEED, tensors[0].device):
-        for x, *rest in zip(*(tensor.split(VALIDATION_BATCH) for tensor in tensors)):
-            for name, value in loss(end, x, *rest).items():
-                totals[name] = totals.get(name, torch.zeros_like(value)) + value * len(x)
-    return {f"validation_{name}": (total / len(tensors[0])).item() for name, total in totals.items()}
-
-
-# ---------------------------------------------------------------- arguments
-
-def as_tensors(name: str, data: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """One tensor or several of equal length, as a tuple; raises TypeError or ValueError naming the argument."""
-    tensors = (data,) if isinstance(data, Tensor) else tuple(data) if isinstance(data, Sequence) else ()
-    if not tensors or not all(isinstance(tensor, Tensor) for tensor in tensors):
-        raise TypeError(f"{name} must be a tensor or a sequence of tensors, got {type(data).__name__}")
-    if len({len(tensor) for tensor in tensors}) > 1:
-        raise ValueError(f"{name} must hold tensors of equal length, got {[len(tensor) for tensor in tensors]}")
-    return tensors
-
-
-def check_arguments(model, train, validation, epochs, batch_size, learning_rate, max_grad_norm) -> None:
-    """Raise ValueError, naming the argument, for numbers that cannot be meant and data on another device."""
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a whole number ≥ 1, got {value!r}")
-    if batch_size > len(train[0]):
-        raise ValueError(f"batch_size must be at most the number of training examples, {len(train[0])}, got {batch_size}")
-    if batch_size % parallel.size():
-        raise ValueError(f"batch_size must be a multiple of the number of processes, {parallel.size()}, got {batch_size}")
-    for name, value in (("learning_rate", learning_rate), ("max_grad_norm", max_grad_norm)):
-        if not value > 0:
-            raise ValueError(f"{name} must be positive, got {value!r}")
-    device = next(model.parameters()).device
-    given = {"train": train, "validation": () if validation is None else as_tensors("validation", validation)}
-    for name, tensors in given.items():
-        for tensor in tensors:
-            if tensor.device != device:
-                raise ValueError(f"{name} must be on the model's device, {device}, got {tensor.device}")
+    with runtime.seeded(VALIDATION_SEED, device):
+        for block in zip(*(source.split(VALIDATION_BATCH) for source in sources)):
+            for name, value in loss(end, *(part.to(device) for part in block)).items():
+                totals[name] = totals.get(name, torch.zeros_like(value)) + value * len(block[0])
+    return {f"validation_{name}": (total / len(sources[0])).item() for name, total in totals.items()}

@@ -49,6 +49,11 @@ def size() -> int:
     return dist.get_world_size() if started() else 1
 
 
+def size_here() -> int:
+    """The number of processes on this machine, which share its memory."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", 1)) if size() > 1 else 1
+
+
 def wait_for_all() -> None:
     """Return when every process has come here."""
     if size() > 1:

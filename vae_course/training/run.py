@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from torch import nn
+from tqdm.auto import tqdm
 
 from vae_course import runtime
 from vae_course.checkpoints import (
@@ -61,7 +62,7 @@ class Run:
         self.model, self.optimizer, self.settings = model, optimizer, settings
         self.device = next(model.parameters()).device
         self.path = None if path is None else Path(path)
-        self.history, self.epochs_on_disk, self.previous_kept = History(), 0, False
+        self.history, self.epochs_on_disk, self.previous_kept, self.warned = History(), 0, False, False
         finished = resumed is not None and len(resumed["history"]) >= settings["epochs"]
         if self.path is not None and parallel.rank() == 0 and not finished:
             check_writable(self.path)
@@ -92,6 +93,12 @@ class Run:
         self.last = self._snapshot([*self.history, row])
         self.history = History(self.last["history"])
         self._write()
+
+    def tell_once(self, warning: str | None) -> None:
+        """Print the first warning of a training, and after which epoch it came."""
+        if warning and not self.warned and parallel.rank() == 0:
+            tqdm.write(f"After epoch {len(self.history)}: {warning}")  # print would run into the bar
+        self.warned = self.warned or bool(warning)
 
     def return_to_last_epoch(self) -> None:
         """Put model and history back to the last finished epoch, and make sure that the checkpoint is the same."""

@@ -9,16 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from vae_course import runtime
+from vae_course.arguments import check_examples
 from vae_course.training import parallel
-from vae_course.training.run import History
+from vae_course.training.arguments import told
+from vae_course.training.diagnosis import TrainingDiverged, what_diverged
+from vae_course.training.feeding import Resident, Source, Streamed
 
 GRAPH_WARM_UP = 3  # steps that run as usual before one is recorded as a CUDA graph
-
-
-class TrainingDiverged(FloatingPointError):
-    """The loss or its gradient became NaN or infinite. The model is at its last finished epoch; `history` ends there."""
-
-    history: History
 
 
 class PreparedLoss(nn.Module):
@@ -27,14 +24,20 @@ class PreparedLoss(nn.Module):
     Args:
         model, loss_fn, prepare: as `fit`.
         takes_progress: whether loss_fn is called with `progress`, a scalar tensor, too.
+        name: of the data, for the error that the first batch raises if it does not fit the model.
     """
 
-    def __init__(self, model: nn.Module, loss_fn: Callable, prepare: Callable, takes_progress: bool = False):
+    def __init__(self, model: nn.Module, loss_fn: Callable, prepare: Callable, takes_progress: bool = False,
+                 name: str = "train"):
         super().__init__()
         self.model, self.loss_fn, self.prepare, self.takes_progress = model, loss_fn, prepare, takes_progress
+        self.name, self.has_run = name, False
 
-    def check_call(self, tensors: Sequence[Tensor]) -> None:
-        """Raise TypeError if the loss cannot be called with a batch of these tensors, and say what it can be given."""
+    def check_call(self, tensors: Sequence[Source]) -> None:
+        """Raise TypeError if the loss cannot be called with a batch of these, and say what it can be given."""
+        if not callable(self.prepare):
+            raise TypeError("prepare must be a function of a batch, such as data.grey or data.stochastic, without "
+                            f"parentheses, got {told(self.prepare)}")
         if not callable(self.loss_fn):
             raise TypeError("loss_fn must be a function (model, x, …) → dict of scalar tensors, such as negative_elbo: "
                             f"fit calls it, got {type(self.loss_fn).__name__}")
@@ -55,7 +58,30 @@ class PreparedLoss(nn.Module):
 
     def forward(self, progress: Tensor, x: Tensor, *rest: Tensor) -> dict[str, Tensor]:
         by_name = {"progress": progress.squeeze()} if self.takes_progress else {}
-        return self.loss_fn(self.model, self.prepare(x), *rest, **by_name)
+        x = self.prepare(x)
+        try:
+            terms = self.loss_fn(self.model, x, *rest, **by_name)
+        except (TypeError, ValueError, RuntimeError) as error:
+            if not self.has_run:
+                self._explain(x, error)
+            raise
+        self.has_run = True
+        return terms
+
+    def _explain(self, x: Tensor, error: Exception) -> None:
+        """Raise what is wrong with x, what `prepare` returned, if that is what the loss stumbled over in the first batch.
+
+        It is if the model says so itself, or if torch speaks of types and x is not of the type of the weights: models that
+        check nothing end in "mat1 and mat2 must have the same dtype".
+        """
+        if not isinstance(x, Tensor):
+            raise TypeError(f"prepare must return a tensor (B, …), as data.grey does, got {type(x).__name__}") from None
+        shape = getattr(self.model, "input_shape", None)
+        try:
+            check_examples(x, shape if isinstance(shape, tuple) else x.shape[1:], next(self.model.parameters()).dtype)
+        except (TypeError, ValueError) as wrong:
+            if str(wrong).startswith(str(error)) or isinstance(error, RuntimeError) and "type" in str(error):
+                raise type(wrong)(f"{self.name} does not fit the model: after prepare, {wrong}") from None
 
 
 def _binds_progress(loss_fn: Callable) -> bool:
@@ -80,19 +106,19 @@ class TrainingStep:
 
     Args:
         loss: of the model that is trained.
-        train: the training data, (N, …) each.
+        feed: the training data, (N, …) each.
         rates, progress: (steps,) the learning rate of each step of the whole training, and the share that is done before
             it; on the device.
         batch_size, max_grad_norm, bf16: as `fit`.
     """
 
-    def __init__(self, loss: PreparedLoss, train: Sequence[Tensor], *, rates: Tensor, progress: Tensor, batch_size: int,
+    def __init__(self, loss: PreparedLoss, feed: Resident | Streamed, *, rates: Tensor, progress: Tensor, batch_size: int,
                  max_grad_norm: float, bf16: bool):
-        self.model, self.train, self.loss_alone = loss.model, train, loss
+        self.model, self.feed, self.loss_alone = loss.model, feed, loss
         self.loss = parallel.averaging_gradients(loss)
         self.rates, self.progress, self.max_grad_norm, self.bf16 = rates, progress, max_grad_norm, bf16
         device = rates.device
-        self.n_steps = len(train[0]) // batch_size
+        self.n_steps = len(feed.sources[0]) // batch_size
         self.order = torch.zeros(self.n_steps, batch_size, dtype=torch.long, device=device)     # of this epoch
         self.batches = self.order[:, parallel.rank()::parallel.size()]                          # this process's share
         self.steps_done = torch.zeros(1, dtype=torch.long, device=device)   # steps since training began
@@ -104,8 +130,7 @@ class TrainingStep:
         self.log = torch.zeros(self.n_steps, 0, device=device)      # (n_steps, n_terms + 1)
 
     def __call__(self) -> None:
-        batch = self.batches[self.epoch_step].squeeze(0)                            # (B,) indices
-        x, *rest = (tensor[batch] for tensor in self.train)
+        x, *rest = self.feed.batch(self.batches, self.epoch_step)                   # (B, …) each
         with runtime.autocast(x.device, self.bf16):
             terms = self.loss(self.progress[self.steps_done], x, *rest)
         if not self.names:
@@ -134,29 +159,29 @@ class TrainingStep:
         device, buffers = self.rate.device, {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         self.model.train()
         with runtime.seeded(0, device), runtime.checking_values(), runtime.autocast(device, self.bf16):
-            check_terms(self.loss_alone(self.progress[:1], *(tensor[:self.batches.shape[1]] for tensor in self.train)))
+            first = (source[:self.batches.shape[1]].to(device) for source in self.feed.sources)
+            check_terms(self.loss_alone(self.progress[:1], *first))
         for name, buffer in self.model.named_buffers():
             buffer.copy_(buffers[name])
 
     def begin_epoch(self, epoch: int, seed: int = 0) -> None:
         """Draw the epoch's batches, in random order and without the remainder, and start counting its steps."""
         parallel.seed_for_all(seed, epoch)
-        order = torch.randperm(len(self.train[0]), device=self.order.device)
+        order = torch.randperm(len(self.feed.sources[0]), device=self.order.device)
         self.order.copy_(order[:self.order.numel()].view_as(self.order))
         parallel.seed_for_this_one(seed, epoch)
         self.steps_done.fill_(epoch * self.n_steps)
         self.epoch_step.zero_()
+        self.feed.begin_epoch(self.batches)
 
     def read_terms(self, first: int, last: int) -> dict[str, str]:
         """The loss's terms at step last − 1 of the epoch, as text; raises TrainingDiverged if one diverged."""
         values = self.log[first:last].tolist()
-        for i, (loss, *_, norm) in enumerate(values, start=int(self.steps_done) - len(values) + 1):
-            what, value = ("gradient's norm", norm) if math.isfinite(loss) else ("loss", loss)
-            if not math.isfinite(value):
-                raise TrainingDiverged(
-                    f"the {what} is {value} at step {i} (epoch {(i - 1) // self.n_steps + 1}). The usual causes: a learning "
-                    f"rate that is too high; pixels that are not in [0, 1]; a log or a division of zero in the loss; "
-                    f"a variance that is free to shrink to zero. The model is as it was after the last finished epoch.")
+        for i, row in enumerate(values, start=int(self.steps_done) - len(values) + 1):
+            if not (math.isfinite(row[0]) and math.isfinite(row[-1])):
+                epoch, k = divmod(i - 1, self.n_steps)
+                raise TrainingDiverged(what_diverged(dict(zip([*self.names, "gradient's norm"], row)), i, epoch + 1,
+                                                     self.feed.sources[0], self.batches[k]))
         return {name: f"{value:.1f}" for name, value in zip(self.names, values[-1])}
 
     def epoch_means(self) -> dict[str, float]:

@@ -16,6 +16,8 @@ class TensorBoardLog:
     """Writes each epoch's row, and pictures, for TensorBoard; does nothing without a folder."""
 
     def __init__(self, folder: str | os.PathLike | None, log_images: Callable[[nn.Module], Tensor] | None):
+        if log_images is not None and not callable(log_images):
+            raise TypeError(f"log_images must be a function model → (n, C, H, W) pictures, got {type(log_images).__name__}")
         self.folder, self.log_images = folder, log_images
         self.writer: Any = None     # a SummaryWriter, in a run that has a folder
 
