@@ -24,6 +24,7 @@ from vae_course.widgets import (
     label_map,
     latent_pad,
     latent_sliders,
+    nearest_label,
     pictures,
     posterior_view,
     style_mix,
@@ -46,7 +47,7 @@ LABELS = np.arange(N) % 4
 
 def picture(z: np.ndarray) -> np.ndarray:
     """12 × 9 pixels, whose red, green and blue are the first three numbers of z, and less towards the right."""
-    colour = 1 / (1 + np.exp(-np.resize(z, 3)))
+    colour = 1 / (1 + np.exp([-1, 0, 1] - np.resize(z, 3)))
     return np.repeat((colour * np.linspace(1, 0.5, WIDTH)[:, None])[None], HEIGHT, axis=0)
 
 
@@ -70,7 +71,7 @@ def tile(image: np.ndarray, times: int) -> np.ndarray:
 
 
 EXPLORERS = {
-    "latent-sliders": lambda: latent_sliders(picture, 4, [0, 3]),
+    "latent-sliders": lambda: latent_sliders(picture, 4, [0, 2]),
     "pad": lambda: latent_pad(picture, CODES[:, :2], LABELS, classes=NAMES),
     "axes": lambda: axis_sliders(picture, CODES, IMAGES, axes=3),
     "interpolation": lambda: interpolation(picture, CODES, IMAGES, LABELS, classes=NAMES),
@@ -107,7 +108,7 @@ def test_the_still_picture_is_coloured_and_has_the_words(make):
     still, _ = box.outputs()
     [png] = re.findall(r'<img [^>]*src="data:image/png;base64,([^"]+)"', still["text/html"])
     whole, kept = pixels(box.still()).astype(int), np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB"))
-    assert kept.shape == whole.shape and np.abs(kept - whole).mean() < 3 and np.ptp(kept.astype(int), axis=2).max() > 20
+    assert kept.shape == whole.shape and np.abs(kept - whole).mean() < 6 and np.ptp(kept.astype(int), axis=2).max() > 20
     assert html.escape(box.state.value) in re.search('alt="([^"]+)"', still["text/html"])[1]
 
 
@@ -115,9 +116,8 @@ def test_every_tile_of_the_interpolation_is_its_picture():
     box = interpolation(picture, CODES, IMAGES)
     for control, value in (("A", 7), ("B", 12), ("t", 0.25)):
         box.controls[control].value = value
-    shown, times = pixels(box.image.value), 11                     # 112 / √(12 · 9)
-    column = pictures.widest(("pixels, slerp", "codes, slerp"))
-    assert 6 * (column + 8) - 8 <= shown.shape[1] == 6 * (9 * times + 8) - 8
+    shown, times = pixels(box.image.value), 10      # 112 / √(12 · 9) = 10.8, and 11 · 12 pixels would be too many
+    assert shown.shape == (18 + 12 * times, 6 * (9 * times + 8) - 8, 3)
     tiles = [shown[18:, k * (9 * times + 8):][:, :9 * times] for k in range(6)]
     mixed = 0.75 * IMAGES[7].astype(float) + 0.25 * IMAGES[12]
     for k, image in ((0, IMAGES[7]), (1, picture(0.75 * CODES[7] + 0.25 * CODES[12])), (3, mixed), (5, IMAGES[12])):
@@ -128,20 +128,26 @@ def layouts(images: np.ndarray, folder) -> dict:
     as_bytes = np.round(255 * images).astype(np.uint8)
     first = np.moveaxis(as_bytes, -1, 1)
     np.save(folder / "pictures.npy", first)
-    return {"bytes": as_bytes, "channels first": first, "tensor": torch.tensor(first), "file": ImageFile(folder / "pictures.npy"),
-            "numbers": as_bytes / 255, "tensor of numbers": torch.tensor(first / 255)}
+    return {"bytes": as_bytes, "channels first": first, "tensor": torch.tensor(first),
+            "file": ImageFile(folder / "pictures.npy"), "numbers": as_bytes / 255,
+            "tensor of numbers": torch.tensor(first / 255)}
 
 
-@pytest.mark.parametrize("layout", ["bytes", "channels first", "tensor", "file", "numbers", "tensor of numbers"])
+@pytest.mark.parametrize("layout", ["bytes", "channels first", "tensor", "file", "tensor of numbers"])
 def test_every_layout_shows_the_same(layout, tmp_path):
-    images = layouts(IMAGES, tmp_path)[layout]
-    for make in (lambda x: interpolation(picture, CODES, x), lambda x: posterior_view(posterior, picture, x),
-                 lambda x: style_mix(ask, CODES, x, LABELS), lambda x: axis_sliders(picture, CODES, x),
-                 lambda x: label_map(CODES[:, :2], x, LABELS, range(9), CODES[:, 1:3], LABELS)):
-        box, expected = make(images), make(layouts(IMAGES, tmp_path)["numbers"])
-        if "nearest training image" in box.buttons:
-            box.buttons["nearest training image"].click(), expected.buttons["nearest training image"].click()
-        assert (box.image.value, box.state.value) == (expected.image.value, expected.state.value)
+    seen, expected = (all_with_images(layouts(IMAGES, tmp_path)[which]) for which in (layout, "numbers"))
+    for (png, words), (other_png, other_words) in zip(seen, expected, strict=True):
+        np.testing.assert_allclose(pixels(png).astype(int), pixels(other_png), atol=1)
+        assert words == other_words
+
+
+def all_with_images(images) -> list[tuple[bytes, str]]:
+    """What the explorers of images show."""
+    boxes = [interpolation(picture, CODES, images), style_mix(ask, CODES, images, LABELS), axis_sliders(picture, CODES, images),
+             posterior_view(posterior, picture, images),
+             label_map(CODES[:, :2], images, LABELS, range(9), CODES[:, 1:3], LABELS, classifiers={"one": nearest_label})]
+    boxes[2].buttons["nearest training image"].click()
+    return [(box.image.value, box.state.value) for box in boxes]
 
 
 @pytest.mark.parametrize("layout", [
@@ -149,9 +155,9 @@ def test_every_layout_shows_the_same(layout, tmp_path):
     lambda image: torch.tensor(image).permute(2, 0, 1).float(), lambda image: image.tolist(),
     lambda image: np.round(255 * image).astype(np.uint8)], ids=["leaf", "channels first", "tensor", "list", "bytes"])
 def test_the_picture_function_may_give_any_layout(layout):
-    box, expected = (latent_sliders(draw, 4, [0, 3]) for draw in (lambda z: layout(picture(z)), picture))
+    box, expected = (latent_sliders(draw, 4, [0, 2]) for draw in (lambda z: layout(picture(z)), picture))
     for one in (box, expected):
-        one.controls["z[3]"].value = 1.5
+        one.controls["z[2]"].value = 1.5
     assert box.image.value == expected.image.value
 
 
@@ -197,7 +203,7 @@ def test_names_are_cut_and_stand_above_the_middle_of_their_pictures():
     dark = np.flatnonzero((row[18:] == 0).all(axis=0))
     assert np.diff(dark).max() > 20 and abs(dark[:len(dark) // 2].mean() + 0.5 - 35) <= 1
     assert (row[:18, 70:78] > 200).mean() > 0.8
-    assert pictures.cut("automobile", 40).endswith("ile") and "…" in pictures.cut("automobile", 40)
+    assert pictures.cut("automobile", 40) == "auto…" and pictures.cut("class of kind 12", 70) == "class of… 12"
     assert pictures.cut("cat", 40) == "cat" and pictures.cut("cat", 1) == ""
 
 
@@ -267,12 +273,12 @@ def test_menus_words_and_captions_say_the_names():
     assert box.controls["class"].description == "class"
     box.controls["class"].value = 3
     box.move_to(-0.5, 0.25)
-    assert box.state.value == ("class père Noël in the style (−0.50, 0.25), in standard deviations along the codes' two widest "
-                               "axes")
+    assert box.state.value == ("class père Noël in the style (−0.50, 0.25), in standard deviations along the codes' two "
+                               "widest axes")
     box = style_mix(ask, CODES, IMAGES, LABELS, classes=["T-shirt/top", *NAMES[1:]])
     box.controls["B"].value = 3
-    assert box.state.value == ("t = 0.50 of the way from A, class T-shirt/top, to B, class père Noël; the mixed style drawn as "
-                               "class T-shirt/top")
+    assert box.state.value == ("t = 0.50 of the way from A, class T-shirt/top, to B, class père Noël; "
+                               "the mixed style drawn as class T-shirt/top")
     assert interpolation(picture, CODES, IMAGES, LABELS, classes=NAMES).state.value.startswith("t = 0.50 from cat to dog: ")
     view = posterior_view(posterior, picture, IMAGES, LABELS, classes=["T-shirt/top", *NAMES[1:]])
     assert view.state.value.startswith("image 0, T-shirt/top: KL ")
@@ -338,7 +344,7 @@ def grey(z: np.ndarray) -> np.ndarray:
 
 
 def grey_posterior(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.array([x.mean(), x.std()]), np.ones(2)
+    return 4 * (x[5, 3:5] - 0.5), np.ones(2)
 
 
 @pytest.mark.parametrize("light", [False, True])
@@ -357,8 +363,8 @@ def test_a_drawing_on_a_canvas_of_the_pictures_size(light):
 def test_a_drawing_is_centred_only_where_pictures_are_digits():
     images, ink = RNG.random((N, 28, 28)), np.zeros((28, 28), np.uint8)
     ink[2:6, 20:25] = 255
-    for names, labels, centred in ((None, LABELS, True), ("0123", LABELS, True), (None, None, True), (NAMES, LABELS, False),
-                                   (None, LABELS + 10, False)):
+    for names, labels, centred in ((None, LABELS, True), (tuple("0123"), LABELS, True), (None, None, True),
+                                   (NAMES, LABELS, False), (None, LABELS + 10, False)):
         box = posterior_view(grey_posterior, lambda z: np.resize(grey(z), (28, 28)), images, labels, classes=names)
         assert isinstance(box, Explorer), box
         box.draw(ink)
@@ -400,7 +406,7 @@ BAD = [
     (WITH_IMAGES, {"images": np.array(["a.png"] * N)}, "got ndarray. Give the pictures themselves"),
     (("interpolation", "posterior", "style-mix", "axes"), {"images": IMAGES.mean(axis=3)},
      f"have ({HEIGHT}, {WIDTH}) pixels and the decoder's pictures ({HEIGHT}, {WIDTH}, 3)"),
-    (WITH_LABELS, {"labels": np.array(NAMES)[LABELS]}, "data.from_arrays(images, labels) numbers them and keeps their names"),
+    (WITH_LABELS, {"labels": np.array(NAMES)[LABELS]}, "data.from_arrays(images, labels) numbers them and keeps"),
     (WITH_LABELS, {"labels": [NAMES[k] for k in LABELS]}, "such as 'cat'"),
     (WITH_LABELS, {"labels": LABELS + 0.5}, "labels must be whole numbers, the classes, and they are float64"),
     (WITH_LABELS, {"labels": np.eye(4)[LABELS]}, "give one for each. One number each, of rows that mark it with a 1: "
@@ -433,7 +439,7 @@ def test_what_does_not_fit_gets_words(make, given, words):
 @pytest.mark.parametrize("posterior, words", [
     (lambda x: np.zeros(4), "must be the pair mu (Z,), sigma (Z,), and is ndarray. Give vae.posterior."),
     (lambda x: (np.zeros((1, 4)), np.ones((1, 4))), "they have shapes (1, 4) and (1, 4)"),
-    (lambda x: torch.nn.Linear(7, 2)(torch.tensor(x).reshape(1, -1)), "The encoder does not take these images (mat1 and mat2"),
+    (lambda x: torch.nn.Linear(7, 2)(torch.tensor(x).reshape(1, -1)), "The encoder does not take these images (mat1"),
 ])
 def test_an_encoder_that_gives_something_else_is_explained(posterior, words):
     notice = posterior_view(posterior, picture, IMAGES)
@@ -452,7 +458,7 @@ def spot(z: np.ndarray) -> np.ndarray:
 
 def faint(z: np.ndarray) -> np.ndarray:
     """A slope that changes little."""
-    return 0.5 + 0.06 * np.tanh(z[0]) * np.linspace(-1, 1, 30)[:, None] * np.ones((1, 20))
+    return 0.5 + 0.1 * np.tanh(z[0]) * np.linspace(-1, 1, 30)[:, None] * np.ones((1, 20))
 
 
 @pytest.mark.parametrize("draw", [spot, faint])

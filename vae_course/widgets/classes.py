@@ -76,8 +76,8 @@ def check_labels(labels, n: int, names=None, *, what: str = "codes", colour: boo
     values = as_array(labels)
     if values.dtype.kind in "OSU":
         raise CannotExplore(f"{argument} must be whole numbers, the classes, and these are names or other things, such as "
-                            f"{values.ravel()[0]!r}. data.from_arrays(images, labels) numbers them and keeps their names: "
-                            f"give its train.labels, and its classes as classes=…")
+                            f"{values.ravel().tolist()[0]!r}. data.from_arrays(images, labels) numbers them and keeps their "
+                            f"names: give its train.labels, and its classes as classes=…")
     if values.shape != (n,):
         advice = f" One number each, of rows that mark it with a 1: {argument}.argmax(1)." if values.ndim == 2 else ""
         prefix = "" if argument == "labels" else f"{argument}: "
