@@ -143,8 +143,8 @@ def test_every_layout_shows_the_same(layout, tmp_path):
 
 def all_with_images(images) -> list[tuple[bytes, str]]:
     """What the explorers of images show."""
-    boxes = [interpolation(picture, CODES, images), style_mix(ask, CODES, images, LABELS), axis_sliders(picture, CODES, images),
-             posterior_view(posterior, picture, images),
+    boxes = [interpolation(picture, CODES, images), style_mix(ask, CODES, images, LABELS),
+             axis_sliders(picture, CODES, images), posterior_view(posterior, picture, images),
              label_map(CODES[:, :2], images, LABELS, range(9), CODES[:, 1:3], LABELS, classifiers={"one": nearest_label})]
     boxes[2].buttons["nearest training image"].click()
     return [(box.image.value, box.state.value) for box in boxes]
