@@ -89,7 +89,7 @@ def _from_file(file: ImageFile, labels: Any, test_fraction: float, seed: int, de
 
 def _check_table(shape: tuple[int, ...], values: Range, name: str, mended: Callable[[str], str]) -> list[str]:
     """What there is to say of a table; ValueError for one that float32 cannot hold."""
-    Pixels(f"images, a table {shape},", mended).check_finite(values)
+    Pixels(f"images, a table {shape},", mended).check_finite(values, largest=0)
     if max(abs(values.low), abs(values.high)) > float(np.finfo(np.float32).max):
         raise ValueError(f"images, a table {shape}, must hold numbers that float32 can hold, got {values.low:g} to "
                          f"{values.high:g}: take logarithms, or scale the columns")

@@ -142,7 +142,7 @@ class _Reading:
         """(k, …) as they came to (k, C, H, W) uint8, or rows of a table to (k, D) float32; ValueError for wrong values."""
         values = Range(block.dtype).take(block)
         if self.is_table:
-            self.pixels.check_finite(values)
+            self.pixels.check_finite(values, largest=0)
             return block.astype(np.float32)
         self.pixels.check(values)
         return self.pixels(self.arrange(block))

@@ -35,8 +35,9 @@ def as_array(images: Any) -> Given:
     """
     if isinstance(images, Tensor):
         tensor = (images.to_dense() if images.layout != torch.strided else images).detach().cpu()
-        return Given((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy(), "images",
-                     lambda axes: f"images.permute{axes}", lambda change: change.format(x="images"))
+        other = tensor.is_floating_point() and tensor.dtype not in (torch.float16, torch.float32, torch.float64)
+        return Given((tensor.float() if other else tensor).numpy(), "images", lambda axes: f"images.permute{axes}",
+                     lambda change: change.replace("np.nan_to_num(", "torch.nan_to_num(").format(x="images"))
     _refuse(images)
     listed = isinstance(images, (list, tuple))
     array = _stacked(list(images)) if listed else images if isinstance(images, np.memmap) else np.asarray(images)
@@ -102,6 +103,8 @@ def _stacked(pictures: list) -> np.ndarray:
     if isinstance(first, (str, os.PathLike)):
         raise TypeError(f"{WHAT}, got a list of {type(first).__name__}: data.from_folder(folder, size) reads files; or pass "
                         f"[PIL.Image.open(name) for name in images], if all have one size")
+    if len(pictures) == 2 and axes_of(first) > 1 and axes_of(pictures[1]) == 1:
+        raise TypeError(f"{WHAT}, got pictures and labels in one: pass data.from_arrays(*images)")
     if isinstance(first, Mapping):
         raise TypeError(f"{WHAT}, got a list of {type(first).__name__} with the keys {', '.join(map(repr, first))}: pass "
                         f"[row[key] for row in images] of one")
