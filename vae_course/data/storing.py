@@ -5,23 +5,23 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm as plain_tqdm
 from tqdm.auto import tqdm
 
 from vae_course.data.stored import DataError, ImageFile
 
 
-def bar(things: Iterable, total: int, unit: str) -> Iterator:
-    """The things, one after another, under a bar that is gone at the end; none where nobody sees it, or all goes fast."""
-    seen = tqdm is not plain_tqdm or sys.stderr.isatty()     # tqdm.auto is another one in a notebook
-    return tqdm(things, total=total, unit=unit, leave=False, delay=1, mininterval=0.5, disable=not seen)
+def bar(total: int, unit: str) -> tqdm:
+    """A bar that comes after a second and is gone at the end; nothing where nobody sees it: in a pipe or a log."""
+    in_a_notebook = any(parent.__name__ == "tqdm_notebook" for parent in tqdm.__mro__)     # as tqdm.auto chose
+    return tqdm(total=total, unit=unit, leave=False, delay=1, mininterval=0.5,
+                disable=not (in_a_notebook or sys.stderr.isatty()))
 
 
 def stored(parts: Iterable[np.ndarray], n: int, path: Path | None) -> Tensor | ImageFile:
