@@ -128,6 +128,15 @@ def test_draws_from_the_gaussian_of_pca_have_its_covariance():
     np.testing.assert_allclose(*variances, rtol=0.1)
 
 
+def test_what_is_given_stays_as_it_is():
+    table, more = normal(40, 6, 0), normal(11, 6, 1)
+    given = [x.clone() for x in (table, more)]
+    pca = samples.pca_features(table, 3)
+    samples.compare(more, table, more, pca)
+    samples.memorization(more, table, more)
+    assert torch.equal(table, given[0]) and torch.equal(more, given[1])
+
+
 def test_pca_is_the_same_each_time():
     first, second = (samples.pca_features(correlated(100, 0), 5)(correlated(9, 1)) for _ in range(2))
     assert torch.equal(first, second)
