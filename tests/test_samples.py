@@ -318,6 +318,10 @@ IMAGES, FEATURES = pictures(8), normal(8, 3, 0)
     (lambda: samples.kernel_distance(FEATURES, FEATURES / 0), ValueError, "b must hold finite numbers"),
     (lambda: samples.precision_recall(FEATURES, FEATURES[:4], k=4),
      ValueError, "k must be a whole number from 1 to 3.*got 4"),
+    (lambda: samples.compare(IMAGES, IMAGES, IMAGES, lambda x: x / 255),
+     ValueError, "features(made) must have shape (N, F)"),
+    (lambda: samples.compare(IMAGES, IMAGES, IMAGES, lambda x: None), TypeError, "features(made) must be.*got NoneType"),
+    (lambda: samples.compare(IMAGES, IMAGES, 5, samples.pca_features(IMAGES, 2)), TypeError, "test must be a tensor"),
     (lambda: samples.precision_recall(FEATURES, [1]), TypeError, "made must be a floating-point tensor.*got list"),
 ])
 def test_what_does_not_fit_is_named(call, error, message):
