@@ -22,7 +22,7 @@ from vae_course import checks  # noqa: E402
 
 PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
-NEW_STYLE_FROM = 13     # the first chapter with narrow code, drawings and three kinds of exercises; older ones follow
+NEW_STYLE = {13}    # the chapters with narrow code, drawings and three kinds of exercises; the others follow
 
 # The set-up cell is the same in every chapter but for what it imports from the course and beside torch.
 SETUP = re.compile(r"""(?P<install>from importlib\.util import find_spec
@@ -35,9 +35,9 @@ runtime\.seed_everything\(0\)\Z""")
 
 every_notebook = pytest.mark.parametrize("notebook", [nbformat.read(path, as_version=4) for path in PATHS],
                                          ids=[path.stem for path in PATHS])
-every_new_chapter = pytest.mark.parametrize(
-    "notebook", [nbformat.read(path, as_version=4) for path in PATHS if int(path.stem[:2]) >= NEW_STYLE_FROM],
-    ids=[path.stem for path in PATHS if int(path.stem[:2]) >= NEW_STYLE_FROM])
+NEW_PATHS = [path for path in PATHS if int(path.stem[:2]) in NEW_STYLE]
+every_new_chapter = pytest.mark.parametrize("notebook", [nbformat.read(path, as_version=4) for path in NEW_PATHS],
+                                            ids=[path.stem for path in NEW_PATHS])
 FIRST = nbformat.read(PATHS[0], as_version=4)
 every_path = pytest.mark.parametrize("path", PATHS, ids=[path.stem for path in PATHS])
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from vae_course.pixels import as_array, as_pictures, check_range, in_unit_interval, one_picture
 
-# One colour per role in every chapter; the Okabe–Ito palette, which colour-blind readers can tell apart.
+# One colour per role in every chapter; the Okabe–Ito palette, which colour-blind readers can tell apart, and Tol's wine.
 COLOURS = {
     "data": "#555555",
     "prior": "#0072B2",
@@ -20,7 +20,7 @@ COLOURS = {
     "log p(x)": "#CC79A7",
     "second": "#E69F00",    # a second method beside the one that a chapter is about
     "third": "#56B4E9",
-    "kl": "#D55E00",        # as the posterior's, whose distance from the prior it is
+    "kl": "#882255",
 }
 # Ten classes: the palette "muted" of Tol (2021), https://sronpersonalpages.nl/~pault/, and grey.
 CLASS_COLOURS = ["#332288", "#88CCEE", "#44AA99", "#117733", "#999933",
