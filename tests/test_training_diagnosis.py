@@ -13,6 +13,7 @@ from vae_course.models import GaussianLikelihood
 from vae_course.objectives import negative_elbo
 from vae_course.training import TrainingDiverged
 from vae_course.training.diagnosis import HUGE
+from vae_course.training.schedules import cosine
 
 
 def diverged(model=None, loss_fn=negative_elbo, **settings) -> str:
@@ -88,11 +89,19 @@ def test_an_error_adds_the_warning():
     assert diverged(tiny_vae(likelihood=Warning(2)), loss_fn).endswith("finished epoch. σ is too small, for the 2th time")
 
 
-def test_constant_pictures_are_told_before_the_elbo_means_nothing(capsys):
-    # All examples alike: the decoder's bias reproduces them, and the learned σ runs to zero.
+def nearly_constant() -> torch.Tensor:
+    """64 pictures, of which one differs from the others in one pixel, by one: the decoder's bias reproduces them."""
     images = torch.full((64, *PIXELS), 100, dtype=torch.uint8)
-    model = tiny_vae(likelihood=GaussianLikelihood(0.1, learn_sigma=True))
-    history = train(model, images=images, prepare=data.grey, epochs=60, learning_rate=0.03)
+    images[3, 0, 1, 2] += 1
+    return images
+
+
+SETTINGS = {"prepare": data.grey, "epochs": 150, "learning_rate": 0.05, "schedule": cosine}
+
+
+def test_a_sigma_that_runs_to_zero_is_told_before_the_elbo_means_nothing(capsys):
+    model = tiny_vae(likelihood=GaussianLikelihood(0.01, learn_sigma=True))
+    history = train(model, images=nearly_constant(), **SETTINGS)
     said = capsys.readouterr().out
     assert said.startswith("After epoch ") and "σ" in said and said.count("After epoch") == 1
     for way_out in ("least_sigma", "dequantization", "DiscretizedLogisticLikelihood"):
@@ -100,11 +109,22 @@ def test_constant_pictures_are_told_before_the_elbo_means_nothing(capsys):
     when = int(said.split()[2].rstrip(":"))
     possible = 15 * math.log(2 * 255 / math.sqrt(2 * math.pi))    # nats of 15 pixels at σ = 1/510, all of them exact
     assert history[when - 2]["train_elbo"] < possible, "it came too late"
-    assert len(history) == 60
+    assert len(history) == 150
 
 
 def test_a_floor_ends_the_warning(capsys):
-    images = torch.full((64, *PIXELS), 100, dtype=torch.uint8)
-    model = tiny_vae(likelihood=GaussianLikelihood(0.1, learn_sigma=True, least_sigma=1 / 255))
-    train(model, images=images, prepare=data.grey, epochs=60, learning_rate=0.03)
+    model = tiny_vae(likelihood=GaussianLikelihood(0.01, learn_sigma=True, least_sigma=1 / 255))
+    train(model, images=nearly_constant(), **SETTINGS)
     assert capsys.readouterr().out == "" and model.likelihood.sigma.item() >= 1 / 255
+
+
+@pytest.mark.parametrize(("likelihood", "told"), [
+    (GaussianLikelihood(learn_sigma=True), True), (GaussianLikelihood(), False), (None, False),
+    (GaussianLikelihood(learn_sigma=True, least_sigma=0.01), False)])
+def test_pictures_that_are_all_alike_are_told_at_once(capsys, likelihood, told):
+    train(tiny_vae(likelihood=likelihood), images=nearly_constant()[10:], epochs=30, prepare=data.grey)
+    said = capsys.readouterr().out
+    assert said.startswith("Before the first epoch: the first 54 training examples are all alike") == told
+    assert bool(said) == told and ("least_sigma=1/255" in said and "dequantization" in said) == told
+    train(tiny_vae(likelihood=likelihood), epochs=2, prepare=data.grey)
+    assert capsys.readouterr().out == ""

@@ -93,20 +93,23 @@ def _length(dataset: Any) -> int:
 def _blocks(dataset: Any, n: int, labels: list, said: list[str]) -> Iterator[np.ndarray]:
     """The pictures in blocks, (k, C, H, W) uint8 or (k, D) float32; labels, and what there is to say, go into the lists."""
     block, first, reading = [], None, None
-    for k in bar(range(n), n, "picture"):
-        picture, *label = _apart(dataset, k)
-        if k and len(label) != bool(labels):
-            raise TypeError(f"{WHAT}, all alike, but dataset[{k}] has {'a' if label else 'no'} label, unlike those before")
-        labels += [_one(label[0], k)] if label else []
-        array = _array(picture, k, first)
-        first = array if first is None else first
-        reading = reading or _Reading(picture, array, bool(label), n)
-        if isinstance(picture, Image.Image) and has_alpha(picture):
-            reading.pixels.say_on_white()
-        block.append(array)
-        if len(block) == BLOCK or k == n - 1:
-            yield reading.convert(np.stack(block))
-            block = []
+    with bar(n, "picture") as shown:
+        for k in range(n):
+            picture, *label = _apart(dataset, k)
+            if k and len(label) != bool(labels):
+                raise TypeError(f"{WHAT}, all alike, but dataset[{k}] has {'a' if label else 'no'} label, unlike others: "
+                                f"give all a label, or none")
+            labels += [_one(label[0], k)] if label else []
+            array = _array(picture, k, first)
+            first = array if first is None else first
+            reading = reading or _Reading(picture, array, bool(label), n)
+            if isinstance(picture, Image.Image) and has_alpha(picture):
+                reading.pixels.say_on_white()
+            block.append(array)
+            if len(block) == BLOCK or k == n - 1:
+                yield reading.convert(np.stack(block))
+                block = []
+            shown.update()
     if reading is not None:
         said += reading.finish()
 
@@ -130,7 +133,8 @@ class _Reading:
         elif array.ndim > 2 and not is_pillow:
             stacked = f"np.stack([np.asarray(x) for {'x, y' if with_label else 'x'} in dataset])"
             try:
-                self.arrange = arrangement((n, *array.shape), False, lambda axes: f"np.transpose(images, {axes})")[1]
+                _, self.arrange = arrangement((n, *array.shape), False, "images",
+                                              lambda axes: f"np.transpose(images, {axes})")
             except ValueError as error:
                 raise ValueError(f"{WHAT}; of images = {stacked}, which data.from_arrays takes: {error}") from None
 
@@ -138,7 +142,7 @@ class _Reading:
         """(k, …) as they came to (k, C, H, W) uint8, or rows of a table to (k, D) float32; ValueError for wrong values."""
         values = Range(block.dtype).take(block)
         if self.is_table:
-            self.pixels.check_finite(values)
+            self.pixels.check_finite(values, largest=0)
             return block.astype(np.float32)
         self.pixels.check(values)
         return self.pixels(self.arrange(block))

@@ -19,7 +19,7 @@ from torch import Tensor
 from vae_course import runtime
 from vae_course.data.images import ImageData
 from vae_course.data.labels import understand
-from vae_course.data.listing import Listing, listed
+from vae_course.data.listing import Listing, listed, printable
 from vae_course.data.pillow import as_pixels, has_alpha, is_deep, is_grey
 from vae_course.data.pixels import Pixels
 from vae_course.data.splitting import assembled, check_split, pick, split
@@ -34,8 +34,8 @@ SMALLER = "Smaller, and enlarged: {n}."
 ALPHA = "With alpha, which was composed on white: {n}."
 DEEP = "Of 16 bits or more, and brought to 8: {n}."
 
-# What reads a folder without changing a value, for pictures whose scale only the reader knows.
-BY_HAND = "np.stack([np.asarray(PIL.Image.open(path)) for path in paths])"
+# What reads a file without changing a value, for pictures whose scale only the reader knows.
+BY_HAND = "np.asarray(PIL.Image.open(path))"
 
 
 class Read(NamedTuple):
@@ -105,7 +105,7 @@ def _read_all(found: Listing, size: tuple[int, int], channels: int | None, path:
     with warnings.catch_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         warnings.simplefilter("ignore")     # Pillow's, about files that it reads all the same
         if channels is None:
-            is_colour = [grey is False for grey in bar(pool.map(_grey_or_broken, found.paths), len(found.paths), "file")]
+            is_colour = [grey is False for grey in pool.map(_grey_or_broken, found.paths)]
             channels = 3 if any(is_colour) else 1
             if any(is_colour) and not all(is_colour):
                 said.append(f"Grey ones among them: {len(is_colour) - sum(is_colour):,}; channels=1 would make all grey.")
@@ -114,23 +114,25 @@ def _read_all(found: Listing, size: tuple[int, int], channels: int | None, path:
     said += [sentence.format(n=f"{outcome.facts[sentence]:,}") for sentence in sorted(outcome.facts)]
     if outcome.broken:
         said.append(f"Left out, as they cannot be read: {len(outcome.broken):,} ({_reasons(outcome.broken)}).")
-    names = None if not found.classes else [path.parent.name for path in outcome.kept]
+    names = None if not found.classes else [printable(path.parent.name) for path in outcome.kept]
     return images, names, [*said, *found.said]
 
 
 def _blocks(paths: list[Path], pool: ThreadPoolExecutor, read: Callable[[Path], Read],
             outcome: _Outcome) -> Iterator[np.ndarray]:
     """The pictures in blocks (k, C, H, W) uint8, read by several threads, and never many in memory."""
-    values = Pixels("the pictures", lambda change: f"data.from_arrays({change.format(x=BY_HAND)})")
-    for start in bar(range(0, len(paths), BLOCK), -(-len(paths) // BLOCK), f"{BLOCK} files"):
-        some = paths[start:start + BLOCK]
-        pictures = list(pool.map(read, some))
-        outcome.broken |= {path: picture.reason for path, picture in zip(some, pictures) if picture.pixels is None}
-        outcome.kept += [path for path, picture in zip(some, pictures) if picture.pixels is not None]
-        outcome.facts.update(fact for picture in pictures for fact in picture.facts)
-        good = [picture.pixels for picture in pictures if picture.pixels is not None]
-        if good:
-            yield values(np.stack(good))
+    values = Pixels("the pictures", lambda change: f"data.from_arrays([{change.format(x=BY_HAND)} for path in paths])")
+    with bar(len(paths), "picture") as shown:
+        for start in range(0, len(paths), BLOCK):
+            some = paths[start:start + BLOCK]
+            pictures = list(pool.map(read, some))
+            outcome.broken |= {path: picture.reason for path, picture in zip(some, pictures) if picture.pixels is None}
+            outcome.kept += [path for path, picture in zip(some, pictures) if picture.pixels is not None]
+            outcome.facts.update(fact for picture in pictures for fact in picture.facts)
+            good = [picture.pixels for picture in pictures if picture.pixels is not None]
+            if good:
+                yield values(np.stack(good))
+            shown.update(len(some))
     if not outcome.kept:
         raise DataError(f"folder names {paths[0].parent}, and none of its files can be read: {_reasons(outcome.broken)}. "
                         f"Put whole ones there, or name another folder")
@@ -168,7 +170,7 @@ def _reason(error: Exception) -> str:
 
 def _reasons(broken: dict[Path, str]) -> str:
     """The first of the files that could not be read, with the reason of each."""
-    shown = [f"{path.name}: {reason}" for path, reason in list(broken.items())[:MANY]]
+    shown = [f"{printable(path.name)}: {reason}" for path, reason in list(broken.items())[:MANY]]
     return "; ".join(shown) + (f"; and {len(broken) - MANY:,} more" if len(broken) > MANY else "")
 
 

@@ -136,7 +136,7 @@ class GaussianLikelihood(nn.Module):
     def warning(self) -> str | None:
         """What is wrong with a learned σ that runs to zero, and what people do about it; None if nothing is."""
         sigma = self.sigma.item()
-        if not self.logvar.requires_grad or sigma >= 0.5 * PIXEL_STEP:
+        if not self.logvar.requires_grad or not sigma < 0.5 * PIXEL_STEP:   # no word about NaN
             return None
         return (f"the learned σ has shrunk to {sigma:.2g}, below half a pixel's step of 1/255: the decoder's σ runs to "
                 f"zero, since these examples can be reproduced (almost) exactly, and the ELBO then grows without limit and "
@@ -186,7 +186,7 @@ class DiscretizedLogisticLikelihood(nn.Module):
         return discretized_logistic_log_likelihood(x, recon, self.log_scale, self.levels)
 
     def mean(self, recon: Tensor) -> Tensor:
-        """The mean of the logistic held to [0, 1], as recon; E[x|z] up to 1e-6 where s ≥ 1/255, else to half a step."""
+        """The mean of the logistic held to [0, 1], as recon: E[x|z] up to 5e-5 where s ≥ 1/255, to half a step elsewhere."""
         s = self.scale
         return s * (softplus(recon / s) - softplus((recon - 1) / s))
 
