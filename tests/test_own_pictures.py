@@ -736,6 +736,15 @@ def test_a_disk_without_room_is_named_before_it_is_full(folder, tmp_path, monkey
     assert not list(tmp_path.glob("x.npy*"))
 
 
+def test_more_pictures_than_the_memory_holds_are_refused_at_once_and_go_into_a_file(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(storing.runtime, "free_memory", lambda device: 2 * 8 * 3 * 8 * 8 - 1)   # there are 8 files
+    with pytest.raises(data.DataError, match=r"0.0 GB are free: pass file=\"build/pictures.npy\""):
+        data.from_folder(folder, 8)
+    assert len(data.from_folder(folder, 8, file=tmp_path / "pictures.npy").train) == 6
+    monkeypatch.setattr(storing.runtime, "free_memory", lambda device: 2 * 8 * 3 * 8 * 8)
+    assert len(data.from_folder(folder, 8).train) == 6
+
+
 # ---------------------------------------------------------------- data sets
 
 class Yields(Dataset):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from vae_course import pixels
-from vae_course.pixels import as_array, as_pictures, in_unit_interval
+from vae_course.pixels import as_array, as_pictures, in_one_layout, in_unit_interval
 from vae_course.widgets.explorer import CannotExplore
 
 PROBES = 32          # how many codes are decoded to see whether a model is trained
@@ -51,7 +51,7 @@ class Pictures:
 
     def _part(self, start: int, stop: int) -> np.ndarray:
         part = self._images[start:stop]
-        return as_pictures(part) if self._in_a_file else part
+        return in_one_layout(part) if self._in_a_file else part  # a few may be dark; data.from_… has looked at all
 
     def __len__(self) -> int:
         return len(self._images)
