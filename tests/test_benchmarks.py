@@ -391,6 +391,52 @@ def test_the_quick_estimate_is_that_of_all_images_if_none_is_left_out(likelihood
     assert quick.standard_error == pytest.approx(full.standard_error, rel=0.1)
 
 
+# ---------------------------------------------------------------- streaming.py
+
+@pytest.fixture
+def streaming(script, monkeypatch, tmp_path):
+    """The benchmark with 70 small pictures, in a folder of its own; its children work in this process."""
+    module = script("streaming")
+    for name, value in {"SHAPE": (3, 8, 6), "BLOCK": 32}.items():
+        monkeypatch.setattr(module, name, value)
+    for name in ("GPU_SHARE", "MEMORY_SHARE"):
+        monkeypatch.setattr(module.feeding, name, 0.5)       # the benchmark changes them
+    monkeypatch.chdir(tmp_path)
+
+    def run_child(script, work, args, environment):
+        assert environment == {"OMP_NUM_THREADS": "1"}
+        return module.train(**work, device=torch.device("cpu")), []
+    monkeypatch.setattr(script("common"), "run_child", run_child)
+    return module
+
+
+def test_streaming_writes_pictures_as_numpy_does(streaming, tmp_path):
+    streaming.write_pictures(tmp_path / "a.npy", 70)
+    images = np.load(tmp_path / "a.npy")
+    assert images.shape == (70, 3, 8, 6) and images.dtype == np.uint8 and images.std() > 20
+    assert len(np.unique(images.reshape(70, -1), axis=0)) == 70
+
+
+def test_streaming_compares_both_ways(streaming, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(sys, "argv", ["streaming.py", "--device", "cpu", "--images", "150", "--epochs", "2"])
+    streaming.main()
+    printed = capsys.readouterr().out
+    values = last_line(printed)
+    assert set(values) == {f"{way}_{what}" for way in ("file", "resident") for what in ("first_s", "s", "mib")}
+    assert all(value > 0 for value in values.values())
+    assert "The ELBO is the same to the last bit." in printed
+    assert "stay on the disk" in printed and "are copied into memory" in printed
+    assert not list((tmp_path / "build").iterdir()), "the file is removed"
+
+
+def test_streaming_sees_a_difference(streaming, monkeypatch, capsys):
+    train = streaming.train
+    monkeypatch.setattr(streaming, "train", lambda way, *rest, **more: {**train(way, *rest, **more), "elbo": len(way)})
+    monkeypatch.setattr(sys, "argv", ["streaming.py", "--device", "cpu", "--images", "150", "--epochs", "1"])
+    streaming.main()
+    assert "THE ELBO DIFFERS: [4, 8]" in capsys.readouterr().out
+
+
 # ---------------------------------------------------------------- own_pictures.py
 
 @pytest.fixture

@@ -103,15 +103,18 @@ def way_into_range(low: float, high: float, name: str) -> str:
 
 def _numbers(images, name: str) -> np.ndarray:
     """As NumPy. Raises ValueError if these are no numbers, or do not fill a rectangle."""
+    inside = next((part for part in ("images", "train") if hasattr(images, part)), None)
+    if inside:
+        raise ValueError(f"{name} must be an array of numbers, got {type(images).__name__}. Give the pictures themselves, "
+                         f"its {'train.images' if inside == 'train' else inside}.")
     try:
         pixels = as_array(images)
     except ValueError as error:
         raise ValueError(f"{name} must all have one size, and got several. data.from_folder(folder, size) brings pictures "
                          f"to one size.") from error
     if pixels.dtype.kind not in "fiub":
-        inside = next((f", e.g. its {part}" for part in ("images", "train") if hasattr(images, part)), "")
-        raise ValueError(f"{name} must be an array of numbers, got {type(images).__name__}. Give the pictures themselves"
-                         f"{inside}; data.from_dataset(dataset) and data.from_folder(folder, size) make arrays of others.")
+        raise ValueError(f"{name} must be an array of numbers, got {type(images).__name__}. Give the pictures themselves; "
+                         f"data.from_dataset(dataset) and data.from_folder(folder, size) make arrays of others.")
     return pixels
 
 

@@ -143,6 +143,6 @@ def _check_decoded(decoded: np.ndarray) -> None:
     if not (change.mean() >= LEAST_CHANGE or np.quantile(change, 0.99) >= IN_PLACES
             or with_neighbours and change.mean() >= TOGETHER):
         raise CannotExplore(f"The decoder's pictures hardly change from code to code (a pixel's standard deviation is "
-                            f"{change.mean():.3f} of 1), so there is nothing to explore: "
-                            "the model is not trained, or its latents have collapsed. Train it with training.fit(…), or "
-                            "read trained weights with checkpoints.load_weights(…), and run this cell again.")
+                            f"{change.mean():.3f} of 1), so there is nothing to explore: the model is not trained, or its "
+                            f"latents have collapsed. Train it with training.fit(…), for more epochs if they were few, or "
+                            f"read trained weights with checkpoints.load_weights(…), and run this cell again.")
