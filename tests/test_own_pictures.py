@@ -607,7 +607,7 @@ BAD_FOLDERS = {
     "missing": (lambda root: root / "nowhere" / "at all", "does not exist: name the folder"),
     "a picture": (lambda root: folder_of("a.png")(root) / "a.png", "is a file: name the folder"),
     "an archive": (lambda root: folder_of("a.zip")(root) / "a.zip", "shutil.unpack_archive"),
-    "an array": (lambda root: folder_of("a.npy")(root) / "a.npy", r"data.from_arrays\(data.ImageFile"),
+    "an array": (lambda root: folder_of("a.npy")(root) / "a.npy", r"data.ImageFile\(file\) reads a .npy"),
     "empty": (folder_of(), "it is empty; name the folder"),
     "empty sub-folders": (folder_of("a/", "b/"), "it is empty"),
     "no pictures": (folder_of("a.csv", "b.txt"), r"other files \(a.csv; b.txt\); name the folder"),

@@ -182,8 +182,8 @@ def _existing(folder: Any) -> Path:
     if path.is_dir():
         return path
     what, there = "is a file" if path.exists() else "does not exist", next(p for p in path.parents if p.is_dir())
-    raise DataError(f"folder names {path}, which {what}: name the folder of the pictures, as {there}; an archive is "
-                    f"unpacked by shutil.unpack_archive(file, folder), a .npy read by data.from_arrays(data.ImageFile(file))")
+    raise DataError(f"folder names {path}, which {what}: name the folder of the pictures, as {there}; "
+                    f"shutil.unpack_archive(file, folder) unpacks an archive, data.ImageFile(file) reads a .npy")
 
 
 def _files(folder: Path, depth: int = DEEPEST) -> Iterator[Path]:
