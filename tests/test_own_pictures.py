@@ -558,7 +558,7 @@ def test_broken_files_are_listed_and_others_passed_over(tmp_path, capfd):
     printed = capfd.readouterr()
     for words in ("Left out, as they cannot be read: 3 (half.jpg: ", "; nothing.png: no picture, or damaged; text.gif",
                   "Passed over, as no pictures: 1 (notes.txt)",
-                  f"Passed over, as they lie deeper: 1 ({Path('good', 'deeper', 'x.png')}"):
+                  f"What lies deeper was passed over, as {Path('good', 'deeper', 'x.png')}: 1."):
         assert words in printed.out
     assert printed.err == "" and printed.out.count("\n") == 1
 

@@ -159,17 +159,18 @@ def _listed(root: Path) -> tuple[list[Path], list[str]]:
     top = [path for path in pictures if path.parent == root]
     below = [path for path in pictures if path.parent.parent == root]
     deeper = [path for path in pictures if root not in path.parents[:2]]
+    as_deep = f"as {_printable(str(deeper[0].relative_to(root)))}" if deeper else ""
     if top and below:
         raise DataError(f"folder names {root}, which holds pictures ({len(top):,}) beside sub-folders with some "
                         f"({below[0].parent.name}, …): move them into a sub-folder of their own, or name a sub-folder")
     if not top and not below:
-        why = (f"they lie deeper, as {deeper[0].relative_to(root)}; name {deeper[0].parents[1]}" if deeper else
+        why = (f"they lie deeper, {as_deep}; name {deeper[0].parents[1]}" if deeper else
                f"it has other files ({_some(others)}){heic}; name the folder of the pictures" if others else
                "it is empty; name the folder of the pictures")
         raise DataError(f"folder names {root}, which holds no pictures: {why}")
     said = [f"Passed over, as no pictures: {len(others):,} ({_some(others)}{heic})."] if others else []
     if deeper:
-        said.append(f"Passed over, as they lie deeper: {len(deeper):,} ({deeper[0].relative_to(root)}, …).")
+        said.append(f"What lies deeper was passed over, {as_deep}: {len(deeper):,}.")
     return top or below, said
 
 
