@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from types import SimpleNamespace
 
 import torch
@@ -35,7 +35,7 @@ check_class_posterior = Check(
     "class_posterior(x, prior, lam) → (Z,) p(z|x) of one picture under a Bernoulli mixture (notebook 01).",
     lambda x, w, lam: _share(w * _px(x, lam).prod(1)), [_mixture(3, 4, seed=1), _mixture(2, 5, seed=2)], {
     "That is the joint p(x, z): divide it by its sum over z, which is p(x).": lambda x, w, lam: w * _px(x, lam).prod(1),
-    "The prior is missing: multiply by the prior before you divide by the sum.": lambda x, w, lam: _share(_px(x, lam).prod(1)),
+    "The prior is missing: multiply by it before you divide by the sum.": lambda x, w, lam: _share(_px(x, lam).prod(1)),
     "That is the likelihood p(x|z): multiply by the prior, then divide by the sum over z.":
         lambda x, w, lam: _px(x, lam).prod(1),
     "That is the prior: the picture was not used.": lambda x, w, lam: w,
@@ -155,11 +155,16 @@ def _mean_errors(s: float, n_draws: int, dims: Sequence[int], n_points: int = 10
 
 
 @cache
-def _near(**made) -> Callable[[Tensor], bool]:
-    """Whether five means are those of answers made so, within six standard deviations of one such answer."""
-    runs = torch.stack([torch.cat([_mean_errors(*run, seed=seed, **made) for run in _RUNS]) for seed in range(12)])
-    mean, allowed = runs.mean(0), 6 * runs.std(0) + 0.01
-    return lambda errors: errors.shape == mean.shape and bool(((errors - mean).abs() < allowed).all())
+def _usual(answer: Callable[..., Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of what such an answer returns, in all runs one after the other, (5,) each."""
+    runs = torch.stack([torch.cat([answer(*run, seed=seed) for run in _RUNS]) for seed in range(12)])
+    return runs.mean(0), runs.std(0)
+
+
+def _near(errors: Tensor, answer: Callable[..., Tensor] = _mean_errors) -> bool:
+    """Whether these may be the mean errors of such an answer."""
+    mean, spread = _usual(answer)
+    return errors.shape == mean.shape and bool(((errors - mean).abs() < 6 * spread + 0.01).all())
 
 
 def _looked_at(answer: Callable) -> SimpleNamespace:
@@ -180,15 +185,18 @@ def _looked_at(answer: Callable) -> SimpleNamespace:
                            shape=tuple(errors[0].shape), last=together[2].item() if fits else math.nan)
 
 
-def _sampled(predicted: float | None = 4.0, change: Callable[[Tensor], Tensor] = lambda errors: errors, **made) -> Callable:
-    """The answer that samples so; a right one, or one with something wrong."""
+def _sampled(errors: Callable[..., Tensor] = _mean_errors, predicted: float | None = 4.0,
+             change: Callable[[Tensor], Tensor] = lambda errors: errors) -> Callable:
+    """The answer with these mean errors; a right one, or one with something wrong."""
     def sharper_pictures(s: float, n_draws: int, dims: Sequence[int]):
-        return predicted, change(_mean_errors(s, n_draws, dims, **made))
+        return predicted, change(errors(s, n_draws, dims))
     return sharper_pictures
 
 
-_MEAN_OF_LOGS = {"average": torch.mean, "less_k": False}
-_BEST = {"average": lambda log_w, axis: log_w.amax(axis), "less_k": False}
+_estimates = partial(_mean_errors, less_truth=False)
+_sums = partial(_mean_errors, less_k=False)
+_means_of_logs = partial(_mean_errors, average=torch.mean, less_k=False)
+_best_draws = partial(_mean_errors, average=lambda log_w, axis: log_w.amax(axis), less_k=False)
 check_sharper_pictures = Inspection(
     "sharper_pictures(s, n_draws, dims) → the dimension that you predict, and the mean over at least 1,000 points x\n"
     "of the estimate minus log p(x), in nats, one for each number of dimensions in dims (notebook 01).",
@@ -196,22 +204,23 @@ check_sharper_pictures = Inspection(
     "Return two things: the number of dimensions that you predict, and the mean errors.":
         (lambda seen: not seen.two, lambda *arguments: _sampled()(*arguments)[1]),
     "Predict first: write down a number of dimensions before you sample.":
-        (lambda seen: not 0 < seen.predicted < math.inf, _sampled(None), _sampled(0.0)),
+        (lambda seen: not 0 < seen.predicted < math.inf, _sampled(predicted=None), _sampled(predicted=0.0)),
     "The mean errors for three numbers of dimensions have the shape {seen.shape}: one number for each is asked for, (3,).":
         (lambda seen: not len(seen.errors), _sampled(change=lambda errors: errors.mean()),
          _sampled(change=lambda errors: errors[:, None])),
     "The sign: the error is the estimate minus the exact log p(x), and most estimates are too low.":
-        (lambda seen: _near()(-seen.errors), _sampled(change=torch.neg)),
+        (lambda seen: _near(-seen.errors), _sampled(change=torch.neg)),
     "That is the estimate itself: subtract the exact log p(x), the sum over D dimensions of log N(x; 0, 1 + s²).":
-        (lambda seen: _near(less_truth=False)(seen.errors), _sampled(less_truth=False)),
+        (lambda seen: _near(seen.errors, _estimates), _sampled(_estimates)),
     "That is the mean of log p(x|z): the logarithm comes after the mean over the draws.":
-        (lambda seen: _near(**_MEAN_OF_LOGS)(seen.errors), _sampled(**_MEAN_OF_LOGS)),
+        (lambda seen: _near(seen.errors, _means_of_logs), _sampled(_means_of_logs)),
     "The draws were added up: the estimate is their mean, so subtract log K.":
-        (lambda seen: _near(less_k=False)(seen.errors), _sampled(less_k=False)),
+        (lambda seen: _near(seen.errors, _sums), _sampled(_sums)),
     "That is the best draw alone: the estimate is the mean over all K.":
-        (lambda seen: _near(**_BEST)(seen.errors), _sampled(**_BEST)),
+        (lambda seen: _near(seen.errors, _best_draws), _sampled(_best_draws)),
     "The mean error for s = 0.5, 500 draws and D = 8 should be near −1.3, and is {seen.last:.2f}. Draw x from the model, "
     "with the same s: z first, then x = z + s·ε.":
-        (lambda seen: not _near()(seen.errors), _sampled(noise=1.0), _sampled(made_with=1.0), _sampled(n_points=1, seed=3)),
+        (lambda seen: not _near(seen.errors), _sampled(partial(_mean_errors, noise=1.0)),
+         _sampled(partial(_mean_errors, made_with=1.0)), _sampled(partial(_mean_errors, n_points=1, seed=3))),
 }, "for s = 0.5 and 500 draws the estimate loses {seen.last:.1f} nats in 8 dimensions. Now call it with s = 0.1: was "
    "D = {seen.predicted:g} near?")
