@@ -216,7 +216,8 @@ def test_a_map_shows_pictures_that_lie_apart_and_not_of_the_rarest_codes():
 
 @pytest.mark.parametrize("change, words", [
     ({"codes": np.zeros((40, 3))}, r"got \(40, 3\)"), ({"places": np.zeros((39, 2))}, r"\(39, 2\)"),
-    ({"images": np.zeros((40, 1, 5, 7))}, r"\(40, 1, 5, 7\)"), ({"shown": 0}, "from 1 to 40, got 0"), ({"shown": 41}, "got 41"),
+    ({"images": np.zeros((40, 1, 5, 7))}, r"\(40, 1, 5, 7\)"),
+    ({"shown": 0}, "from 1 to 40, got 0"), ({"shown": 41}, "got 41"),
 ])
 def test_a_map_that_cannot_be_drawn(change, words):
     codes, places, images = a_map()
