@@ -4,6 +4,8 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import sympy as sp
@@ -379,3 +381,24 @@ for seconds in (5, 0.05, 5):
 """
     done = subprocess.run([sys.executable, "-c", code.replace("WATCH", watch)], capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout == "stopped\n", done
+
+
+class BusyWhenDropped:
+    def __del__(self):
+        work(0.001)
+
+
+def test_a_limit_that_is_lost_in_a_destructor_is_raised_again_and_not_printed(capfd, monkeypatch):
+    monkeypatch.setattr(sys, "unraisablehook", partial(clock._without_a_word, others=sys.__unraisablehook__))
+    monkeypatch.setattr(clock, "AGAIN", 0.02)
+    for _ in range(20):
+        with pytest.raises(clock.TimeIsUp), clock.time_limit(0.02):
+            while True:
+                BusyWhenDropped()
+                work(0.001)
+    assert "TimeIsUp" not in capfd.readouterr().err
+
+
+def test_other_errors_in_a_destructor_are_still_printed(capfd):
+    clock._without_a_word(SimpleNamespace(exc_type=ZeroDivisionError), others=lambda lost: print("said", lost.exc_type))
+    assert "ZeroDivisionError" in capfd.readouterr().out

@@ -155,6 +155,7 @@ def _kind(given: Any) -> str:
 
 
 def shape_of(given: Any) -> tuple:
+    """Its shape, () for what has none."""
     shape = getattr(given, "shape", ())
     return tuple(shape) if isinstance(shape, tuple) else ()
 

@@ -1,6 +1,7 @@
 """A limit on the processor's time for code that may not return, on every platform and in every thread."""
 
 import ctypes
+import sys
 import threading
 import time
 import traceback
@@ -16,6 +17,15 @@ SOONEST = 0.01   # seconds between two looks at the clock
 
 class TimeIsUp(BaseException):
     """Raised inside the limited block; not an Exception, so that no `except Exception` on the way swallows it."""
+
+
+def _without_a_word(lost, others: Callable = sys.unraisablehook) -> None:
+    """Where the exception is raised inside a destructor it is lost, and Python prints it: it will be raised again."""
+    if lost.exc_type is not TimeIsUp:
+        others(lost)
+
+
+sys.unraisablehook = _without_a_word
 
 
 def processor_clock() -> Callable[[], float]:
