@@ -26,13 +26,13 @@ OLDEST, NEWEST, COLAB = (3, 11), (3, 13), (3, 13)  # the Pythons that the course
 # of one thread each share the tests: whole files of them, long ones first, or one browser test after another.
 FILES = ["--dist", "loadfile", "--no-loadscope-reorder"]
 LANES = {
-    "quick": ("the unit tests, the derivations and every notebook", 10,
+    "quick": ("the unit tests, the derivations and every notebook", 30,
               [*FILES, "--ignore=tests/browser", "-m", "not slow"]),
-    "whole": ("all tests but the browser's, and every notebook", 15, [*FILES, "--ignore=tests/browser"]),
-    "tests": ("all tests but the browser's, which run the notebooks", 10, [*FILES, "tests", "--ignore=tests/browser"]),
-    "browser": ("every notebook and every explorer in a browser", 10,
+    "whole": ("all tests but the browser's, and every notebook", 40, [*FILES, "--ignore=tests/browser"]),
+    "tests": ("all tests but the browser's, which run the notebooks", 30, [*FILES, "tests", "--ignore=tests/browser"]),
+    "browser": ("every notebook and every explorer in a browser", 20,
                 ["--dist", "load", "--maxschedchunk", "1", "tests/browser"]),
-    "colab": ("every notebook and the explorers' tests with the package versions of a Colab session", 6,
+    "colab": ("every notebook and the explorers' tests with the package versions of a Colab session", 13,
               [*FILES, "notebooks", "tests/test_widgets.py", "tests/test_explorers.py", "tests/test_latent.py"]),
 }
 REPORTS = ROOT / "build" / "tests"  # what each lane's tests took
