@@ -118,7 +118,7 @@ def report(runs: dict[str, list[dict]], size: int, args, load_before: float) -> 
     print("\nThe ELBO is the same to the last bit." if len(elbos) == 1 else f"\nTHE ELBO DIFFERS: {sorted(elbos)}")
     if values["file_mib"] >= LIMIT:
         print(f"STREAMED TAKES MORE THAN {LIMIT} MiB.")
-    common.print_values((values, ".2f"))
+    common.print_values((values, ".4g"))
 
 
 if __name__ == "__main__":
