@@ -10,9 +10,9 @@ from exact import assert_estimates
 from torch.distributions import Bernoulli, ContinuousBernoulli, MultivariateNormal, Normal, kl_divergence
 from torch.testing import assert_close
 
+from vae_course.arguments import check_examples
 from vae_course.densities import (
     bernoulli_log_likelihood,
-    check_examples,
     continuous_bernoulli_log_likelihood,
     continuous_bernoulli_log_norm,
     gaussian_log_likelihood,

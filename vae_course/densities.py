@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vae_course import runtime
-from vae_course.arguments import check_examples, check_float, check_same_shape, check_unit_interval  # noqa: F401
+from vae_course.arguments import check_float, check_same_shape, check_unit_interval
 
 LOG_2PI = math.log(2 * math.pi)
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vae_course.densities import check_float, normal_log_density, reparameterize
+from vae_course.arguments import check_float
+from vae_course.densities import normal_log_density, reparameterize
 
 
 class ElboTerms(NamedTuple):

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from PIL import Image, ImageOps
 
+from vae_course.pixels import DARK
+
 BLOCK_BYTES = 2 ** 25
 OVERSHOOT = 1e-5      # of floats that were rounded on their way to [0, 1]
-DARK = 16             # scikit-learn's digits hold 0–16: as they are, they would be trained on nearly black
 WHITE = (DARK, 255, 1023, 4095, 16383, 65535)       # the last value of 8, 10, 12, 14 and 16 bits
 ON_WHITE = "Alpha was composed on white."
 

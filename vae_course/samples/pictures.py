@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vae_course.arguments import is_source
+
 MEMORY = 256 * 2**20    # bytes that the tensors of one block may take
 Images = Any            # (N, …) pictures: a Tensor, a NumPy array or a data.ImageFile of uint8 from 0 to 255, or of floats
 
@@ -24,7 +26,7 @@ def as_images(**sets: Images) -> list[Images]:
 def _as_images(name: str, images: Images) -> Images:
     if isinstance(images, np.ndarray) and images.dtype.kind in "uifb":
         images = torch.as_tensor(np.ascontiguousarray(images))
-    if not isinstance(getattr(images, "dtype", None), torch.dtype) or not hasattr(images, "split"):
+    if not is_source(images):
         way_out = f": pass {name}.images" if hasattr(images, "images") else ": e.g. data.from_arrays(…).train.images"
         raise TypeError(f"{name} must be a tensor of pictures (N, …), a NumPy array or an ImageFile, got "
                         f"{type(images).__name__}{way_out}")
