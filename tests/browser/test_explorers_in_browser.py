@@ -6,7 +6,7 @@ import moves
 import numpy as np
 import pytest
 import spot
-from views import numbers, until
+from views import Explorer, numbers, until
 
 from vae_course.plots import png_bytes
 from vae_course.widgets.codes import PICTURE_SCALE
@@ -86,6 +86,26 @@ def test_map_of_manifold_and_back(notebook):
     moves.move_pad(explorer)
     explorer.press_button("codes")
     until(notebook.page, lambda: image.get_attribute("alt") == "map of the codes", "the map of the codes")
+
+
+def test_a_frame_never_has_new_words_beside_an_old_picture():
+    class Answering(Explorer):  # the kernel's answer comes when something has been read `after` times
+        def __init__(self, after: int):
+            self.reads, self.after = 0, after
+
+        def read(self, old, new):
+            self.reads += 1
+            return old if self.reads <= self.after else new
+
+        def words(self):
+            return self.read("old", "new")
+
+        def picture(self):
+            return self.read(b"old", b"new")
+
+    for after in range(6):
+        picture, words = Answering(after).frame()
+        assert (picture, words) != (b"old", "new")
 
 
 # ---------------------------------------------------------------- several at once, and again

@@ -89,8 +89,12 @@ class Explorer:
         return base64.b64decode(self.element.evaluate(PICTURE))
 
     def frame(self) -> Frame:
-        """Picture and words."""
-        return Frame(self.picture(), self.words())
+        """Picture and words of one moment: the kernel sends the picture first, so words read before it may be older."""
+        words = self.words()
+        while True:
+            before, picture, words = words, self.picture(), self.words()
+            if words == before:
+                return Frame(picture, words)
 
     def wait_for(self, holds: Callable[[Frame], bool], what: str, seconds: float = PATIENCE) -> Frame:
         """Wait until holds(frame), and return that frame."""
