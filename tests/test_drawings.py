@@ -7,7 +7,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Polygon
 
-from vae_course.drawings import RADIUS, SEEN, Box, draw_fan, draw_flow, draw_graph
+from vae_course.drawings import RADIUS, SEEN, Box, draw_computation, draw_fan, draw_flow, draw_graph
 from vae_course.plots import COLOURS
 
 PLACES = {"y": (0, 1), "z_2": (1.6, 1), "x": (0.7, 0), "w": (0.7, -1)}
@@ -172,3 +172,37 @@ def test_a_fan_that_cannot_be_drawn():
         draw_fan(np.zeros((3, 4, 5)), {"a": 1.0}, axes(4, 3))
     with pytest.raises(ValueError, match=r"in \[0, 1\], got {'a': 1.5}"):
         draw_fan(np.zeros((4, 5)), {"a": 1.5}, axes(4, 3))
+
+
+# ---------------------------------------------------------------- computations
+
+INSIDE = {"m": (0, 1.2), "s": (0, 0), "z": (1.6, 0.6), "f": (2.8, 0.6), "e": (1.6, -0.7)}
+FORWARD = [("m", "z"), ("s", "z"), ("e", "z"), ("z", "f")]
+BACK = [("f", "z", "f'(z)"), ("z", "m", "1")]
+
+
+def test_what_is_drawn_at_random_is_a_circle(ax):
+    draw_computation(INSIDE, ax, arrows=FORWARD, drawn=["e"], notes={"f": "distance"})
+    assert [line.get_marker() for line in ax.lines] == ["s", "s", "s", "s", "o"]
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in ax.lines] == list(INSIDE.values())
+    assert written(ax) == {"$m$", "$s$", "$z$", "$f$", "$e$", "distance"}
+
+
+def test_a_gradient_flows_along_dashed_arrows(ax):
+    draw_computation(INSIDE, ax, arrows=FORWARD, back=BACK)
+    ax.figure.canvas.draw()
+    forward, back = arrows(ax)[:len(FORWARD)], arrows(ax)[len(FORWARD):]
+    assert len(back) == len(BACK) and {"$f'(z)$", "$1$"} <= written(ax)
+    assert all(arrow.get_linestyle() == "-" for arrow in forward) and all(arrow.get_linestyle() != "-" for arrow in back)
+    assert {to_hex(arrow.get_edgecolor()) for arrow in back} == {"#000000"}
+    for arrow, (start, end, *_) in zip(arrows(ax), FORWARD + BACK):
+        for name in (start, end):
+            distance = np.hypot(*(pixels(arrow) - ax.transData.transform(INSIDE[name])).T).min()
+            assert distance == pytest.approx(RADIUS * ax.figure.dpi / 72, abs=3), (start, end)
+
+
+def test_a_computation_of_unknown_names_is_refused(ax):
+    with pytest.raises(ValueError, match="'y' is not one of the nodes"):
+        draw_computation(INSIDE, ax, arrows=FORWARD, drawn=["y"])
+    with pytest.raises(ValueError, match="from 'z' to itself"):
+        draw_computation(INSIDE, ax, arrows=FORWARD, back=[("z", "z")])

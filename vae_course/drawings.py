@@ -197,3 +197,37 @@ def draw_fan(image: ArrayLike, weights: Mapping[str, float], ax, colour: str = C
                                  (0, middle), pad=0, frameon=False, box_alignment=(0.5, 0.5)))
     ax.set(xlim=(-0.25, 1.4), ylim=(len(weights) - 0.5, -0.5))
     ax.set_axis_off()
+
+
+def draw_computation(nodes: Mapping[str, tuple[float, float]], ax, *, arrows: Sequence[Arrow], back: Sequence[Arrow] = (),
+                     drawn: Collection[str] = (), notes: Mapping[str, str] | None = None) -> None:
+    """Draw a computation and the way of its gradient: a circle is drawn at random, a square is computed.
+
+    Args:
+        nodes: name in mathtext → (column, row); rows are counted upwards.
+        arrows: from what is needed to what is made of it, grey and straight.
+        back: along which a gradient flows, black, dashed and bent away from the middle; with a label or without.
+        drawn: names of what is drawn at random.
+        notes: name → words beneath its node.
+
+    Raises:
+        ValueError: if a name is not among the nodes, or an arrow leads from a node to itself.
+    """
+    notes = notes or {}
+    places = {name: np.array(place, dtype=float) for name, place in nodes.items()}
+    _check_names(nodes, arrows, back, [*drawn, *notes])
+    middle = np.mean(list(places.values()), axis=0)
+    low, high = np.min(list(places.values()), axis=0), np.max(list(places.values()), axis=0)
+    ax.set(xlim=(low[0] - 0.4, high[0] + 0.4), ylim=(low[1] - 0.5, high[1] + 0.5), aspect="equal")
+    ax.set_axis_off()
+    for arrow in arrows:
+        _connect(places, arrow, middle, ax, bend=0, colour="#999999")
+    for arrow in back:
+        _connect(places, arrow, middle, ax, bend=0.3, colour="black")
+    for name, (x, y) in places.items():
+        ax.plot(x, y, "o" if name in drawn else "s", markersize=(2 if name in drawn else 1.75) * RADIUS, clip_on=False,
+                markerfacecolor="white", markeredgecolor="black", markeredgewidth=1.3)
+        ax.text(x, y, f"${name}$", ha="center", va="center", fontsize=17, math_fontfamily="cm", zorder=3)
+    for name, words in notes.items():
+        ax.annotate(words, tuple(places[name]), (0, -1.3 * RADIUS), textcoords="offset points", ha="center", va="top",
+                    annotation_clip=False, **NOTE)

@@ -239,5 +239,5 @@ check_fewer_latents = Inspection(
     "Each draw's baseline is the other draw alone: with its own f in the mean the estimate is half of what it should be.":
         (lambda seen: _near(seen.leave_one_out, _LEAVE_ONE_OUT / 4), _sampled(own=True)),
     "The pathwise variance is right. Leave-one-out's should be near {seen.right_score:.3g}, and is {seen.leave_one_out:.3g}.":
-        (lambda seen: not _near(seen.leave_one_out, _LEAVE_ONE_OUT), _sampled(per_draw=8)),
+        (lambda seen: not _near(seen.leave_one_out, _LEAVE_ONE_OUT), _sampled(per_draw=30)),
 }, "a ratio of {seen.ratio:.1f} on a linear decoder. Now call it with both networks: was {seen.predicted:g} near?")
