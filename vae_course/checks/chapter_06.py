@@ -108,18 +108,19 @@ check_equal_means = ProveIt(
         "The score is (z − μ)/σ², not z/σ².": f"{_over_z(f'{_N}*f(z)*z/sigma**2')} + {_ENDS}",
     }), 2, "{n} steps, each proved, for all f with a slope: the two means differ by what N·f changes between the ends.")
 
-_FROM_EDGE = "Integral({}, (varepsilon, -mu/sigma, oo))".format
+_FROM_EDGE = "Integral({}, (varepsilon, (1 - mu)/sigma, oo))".format
+_ABOVE = _FROM_EDGE("N(varepsilon; 0, 1)*Derivative(mu + sigma*varepsilon, mu)")
 _JUMP = Posted([
-    f"Derivative(Integral({_N}, (z, 0, oo)), mu)",
-    f"Derivative({_FROM_EDGE('N(varepsilon; 0, 1)')}, mu)",
-    _FROM_EDGE("Derivative(N(varepsilon; 0, 1), mu)"),
-    "0",
-], 3, "N(-mu/sigma; 0, 1)/sigma", real("z mu varepsilon") | positive("sigma"), {
-    "This is the posted line again.": _FROM_EDGE("Derivative(N(varepsilon; 0, 1), mu)"),
-    "The sign: the lower limit −μ/σ falls as μ grows, and the mass above it grows.": "-N(-mu/sigma; 0, 1)/sigma",
-    "The limit −μ/σ moves with the speed 1/σ: that factor is missing.": "N(-mu/sigma; 0, 1)",
-    "In ε the density at the edge is N(−μ/σ; 0, 1), and in z it is N(0; μ, σ²), which holds its 1/σ already.":
-        "N(0; mu, sigma**2)/sigma",
+    f"Derivative(Integral({_N}*z, (z, 1, oo)), mu)",
+    f"Derivative({_FROM_EDGE('N(varepsilon; 0, 1)*(mu + sigma*varepsilon)')}, mu)",
+    _ABOVE,
+    _FROM_EDGE("N(varepsilon; 0, 1)"),
+], 3, f"{_ABOVE} + N((1 - mu)/sigma; 0, 1)/sigma", real("z mu varepsilon") | positive("sigma"), {
+    "This is the posted line again.": _ABOVE,
+    "The sign: the lower limit (1 − μ)/σ falls as μ grows, so what it adds has a plus.":
+        f"{_ABOVE} - N((1 - mu)/sigma; 0, 1)/sigma",
+    "The limit (1 − μ)/σ moves with the speed 1/σ: that factor is missing.": f"{_ABOVE} + N((1 - mu)/sigma; 0, 1)",
+    "That is what the jump adds; the slope above it is missing.": "N((1 - mu)/sigma; 0, 1)/sigma",
 })
 _INSIDE = "Integral(z*Derivative(1/a, a), (z, 0, a))"
 _SUPPORT = Posted([
