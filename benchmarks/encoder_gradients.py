@@ -1,6 +1,6 @@
 """How fast does a VAE learn by each estimate of its encoder's gradient, at each estimate's best learning rate?
 
-    python benchmarks/encoder_gradients.py              # ten minutes on 2 CPU cores
+    python benchmarks/encoder_gradients.py              # three minutes on 2 CPU cores
     python benchmarks/encoder_gradients.py --seeds 2    # less
 
 The network, the batches and the four draws a picture are those of notebooks/06. First each estimate is tried at five learning
