@@ -3,8 +3,8 @@
     python benchmarks/encoder_gradients.py              # three minutes on 2 CPU cores
     python benchmarks/encoder_gradients.py --seeds 2    # less
 
-The network, the batches and the four draws a picture are those of notebooks/06. First each estimate is tried at five learning
-rates on 5,000 training pictures that are held out. Then each is trained from several seeds at its best rate.
+The network, the batches and the four draws a picture are those of notebooks/06. First each estimate is tried at five
+learning rates, judged on 5,000 training pictures that are held out. Then each is trained from several seeds at its best.
 """
 
 from collections.abc import Callable
