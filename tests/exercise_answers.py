@@ -99,20 +99,6 @@ def distance_by_quadrature(x, w, mu, sigma):
     return (errors[0] ** 2 + 4 * errors[1] ** 2 + errors[2] ** 2) / 6
 
 
-def slope_by_autograd(mu, logvar, eps):
-    logvar = logvar.clone().requires_grad_()
-    z = torch.addcmul(mu, torch.exp(0.5 * logvar), eps)
-    z.sum().backward()
-    return z.detach(), logvar.grad
-
-
-def score_by_autograd(f, mu, log_sigma, eps):
-    log_sigma = log_sigma.clone().requires_grad_()
-    z = (mu + log_sigma.exp() * eps).detach()
-    Normal(mu, log_sigma.exp()).log_prob(z).sum().backward()
-    return f(z) * log_sigma.grad
-
-
 def baseline_by_search(f, z, mu, sigma):
     b = torch.zeros((), dtype=f.dtype, requires_grad=True)
     mean_square = (((f - b) * (z - mu) / sigma**2)**2).mean()       # a parabola in b: one Newton step is exact
@@ -121,11 +107,31 @@ def baseline_by_search(f, z, mu, sigma):
     return (b - slope / curvature).detach()
 
 
-def ratio_by_quadrature(a, sigma, mu=0.0):
-    z = torch.linspace(-12 * sigma, 12 * sigma + 4 * a * sigma**2, 20_001, dtype=torch.float64)
-    density = Normal(mu, sigma).log_prob(z).exp()
-    score, path = torch.exp(a * z) * (z - mu) / sigma**2, a * torch.exp(a * z)
-    return (torch.trapezoid(density * score**2, z) / torch.trapezoid(density * path**2, z)).item()
+def equal_means_by_adding_zero(d):
+    over_z = "Integral({}, (z, -oo, oo))".format
+    ends, score = over_z("Derivative(N(z; mu, sigma**2)*f(z), z)"), over_z("N(z; mu, sigma**2)*f(z)*(z - mu)/sigma**2")
+    d.step(f"{over_z('N(z; mu, sigma**2)*Derivative(f(z), z) + N(z; mu, sigma**2)*f(z)*(z - mu)/sigma**2')} - {score}",
+           because="add and subtract the score's mean")
+    d.step(f"{score} + {over_z('N(z; mu, sigma**2)*(Derivative(f(z), z) - f(z)*(z - mu)/sigma**2)')}", because="sort")
+    return d.step(f"{score} + {ends}", because="the product rule, backwards")
+
+
+def fewer_latents_by_loops(predicted=30, draws=2):
+    """With one backward pass for each pair of draws, and the score by autograd of log q."""
+    def fewer_latents(model, x, n):
+        paths, scores = [], []
+        for _ in range(n):
+            mu, logvar = (parameter.detach().requires_grad_() for parameter in model.encode(x))
+            z = [reparameterize(mu, logvar) for _ in range(draws)]
+            f = [-model.likelihood.log_prob(x, model.decode(code)) for code in z]
+            paths.append(torch.autograd.grad(f[0].sum(), mu, retain_graph=True)[0])
+            log_q = [Normal(mu, torch.exp(logvar / 2)).log_prob(code.detach()).sum(1) for code in z]
+            others = [(sum(f) - value) / (draws - 1) for value in f]
+            loss = sum((value - other).detach() @ density for value, other, density in zip(f, others, log_q)) / draws
+            scores.append(torch.autograd.grad(loss, mu)[0])
+        path, score = (torch.stack(gradients).var(0).sum(1).mean() for gradients in (paths, scores))
+        return predicted, path, draws * score
+    return fewer_latents
 
 
 def bce_mass_by_quadrature(lam):
@@ -382,11 +388,12 @@ RIGHT = [
     ("check_noise_share", lambda mu, v: v.exp().mean(0) / ((mu ** 2 + v.exp()).mean(0) - mu.mean(0) ** 2)),
     ("check_priced_sigma", lambda w, tau, beta: beta and (1 + w ** 2 / (beta * tau ** 2)) ** -0.5),
     ("check_code_information", lambda a, q: Normal(0.0, (a ** 2 + q) ** 0.5).entropy() - Normal(0.0, q ** 0.5).entropy()),
-    ("check_draw_and_slope", slope_by_autograd),
     ("check_draw_exponential", lambda rate, u: ((z := Exponential(rate).icdf(u)), -z / rate)),
-    ("check_score_for_log_sigma", score_by_autograd),
     ("check_best_baseline", baseline_by_search),
-    ("check_score_over_pathwise", ratio_by_quadrature),
+    ("check_equal_means", equal_means_by_adding_zero),
+    ("check_lost_edges", lambda: [[3, "Integral(N(z; mu, sigma**2)*z*(z - mu)/sigma**2, (z, 1, oo))"],
+                                  [2, "Derivative(a/2, a)"]]),
+    ("check_fewer_latents", fewer_latents_by_loops()),
     ("check_gaussian_nats", lambda x, mean, sigma: Normal(mean, sigma).log_prob(x).flatten(1).sum(1)),
     ("check_best_sigma", lambda x, mean: F.mse_loss(mean, x).item() ** 0.5),
     ("check_bce_mass", bce_mass_by_quadrature),
@@ -456,8 +463,18 @@ WRONG = [
     ("check_mended_lines", lambda: ((2, "0"), (2, "0")), "Line 2 follows from line 1"),
     ("check_mended_lines", lambda: (3, "0"), "Derivation 1. Return a pair"),
     ("check_noise_share", lambda mu, v: (2 * v).exp().mean(0) / ((2 * v).exp().mean(0) + mu.var(0)), "the answer should be"),
-    ("check_draw_and_slope", lambda mu, v, eps: (reparameterize(mu, v), 0.5 * torch.exp(v / 2) * eps), "differentiate this"),
     ("check_draw_exponential", lambda rate, u: (Exponential(rate).sample(), -u), "solve for z"),
+    ("check_equal_means", lambda d: d, "the last line is"),
+    ("check_equal_means", chain("Integral(N(z; mu, sigma**2)*f(z), (z, -oo, oo))"), "does not hold: at"),
+    ("check_equal_means", chain("Integral(N(z; mu, sigma**2)*g(z), (z, -oo, oo))"), "not known here"),
+    ("check_equal_means", chain("Integral(N(z; mu, sigma**2)*f(z)*(z - mu)/sigma**2, (z, -oo, oo)) + Integral(Derivative("
+                                "N(z; mu, sigma**2)*f(z), z), (z, -oo, oo))"), "At least 2 steps"),
+    ("check_lost_edges", lambda: ((4, "0"), (2, "1/2")), "Line 4 follows from line 3"),
+    ("check_lost_edges", lambda: ((3, "0"), (3, "1/2")), "does not hold: at"),
+    ("check_lost_edges", lambda: (3, "0"), "Derivation 1. Return a pair"),
+    ("check_fewer_latents", fewer_latents_by_loops(predicted="more"), "Predict first"),
+    ("check_fewer_latents", lambda model, x, n: (5.0, 1.0, 1.0), "The pathwise variance should be near"),
+    ("check_fewer_latents", lambda model, x, n: (5.0, 11.4, 1e6), "Leave-one-out's variance should be near"),
     ("check_gaussian_nats", lambda x, m, s: torch.full((len(x),), math.nan), "not finite"),
     ("check_bce_mass", lambda lam: 1.0 if lam == 0.5 else (2 * lam - 1) / math.log(lam / (1 - lam)),
      "For the arguments 0.5 the answer should be 0.5, and is 1."),

@@ -7,7 +7,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Polygon
 
-from vae_course.drawings import RADIUS, SEEN, Box, draw_fan, draw_flow, draw_graph, draw_map
+from vae_course.drawings import RADIUS, SEEN, Box, draw_computation, draw_flow, draw_graph, draw_map
 from vae_course.plots import COLOURS
 
 PLACES = {"y": (0, 1), "z_2": (1.6, 1), "x": (0.7, 0), "w": (0.7, -1)}
@@ -150,30 +150,6 @@ def test_an_architecture_that_cannot_be_drawn(columns, words):
         draw_flow(columns, axes(4, 2))
 
 
-# ---------------------------------------------------------------- a sum over what is not known
-
-def test_lines_of_a_fan_are_as_thick_as_their_weights(ax):
-    weights = {"y = 0": 0.1, "y = 1": 0.7, "y = 2": 0.0, "y = 3": 0.2}
-    draw_fan(np.eye(5, 7), weights, ax)
-    assert [line.get_ydata().tolist() for line in ax.lines] == [[1.5, row] for row in range(4)]
-    assert np.argsort([line.get_linewidth() for line in ax.lines]).tolist() == [2, 0, 3, 1]
-    assert {to_rgb(line.get_color()) for line in ax.lines} == {to_rgb(COLOURS["posterior"])}
-    assert written(ax) == set(weights)
-    low, high = ax.get_ylim()
-    assert low > 3 and high < 0                                             # row 0 is above
-    ax.figure.canvas.draw()
-    picture = ax.artists[0].get_window_extent()
-    assert picture.y0 < ax.transData.transform((0, 1.5))[1] < picture.y1
-    assert picture.x1 < ax.texts[0].get_window_extent().x0
-
-
-def test_a_fan_that_cannot_be_drawn():
-    with pytest.raises(ValueError, match=r"\(H, W\), got \(3, 4, 5\)"):
-        draw_fan(np.zeros((3, 4, 5)), {"a": 1.0}, axes(4, 3))
-    with pytest.raises(ValueError, match=r"in \[0, 1\], got {'a': 1.5}"):
-        draw_fan(np.zeros((4, 5)), {"a": 1.5}, axes(4, 3))
-
-
 # ---------------------------------------------------------------- a map between two spaces
 
 def a_map(n: int = 40):
@@ -223,3 +199,37 @@ def test_a_map_that_cannot_be_drawn(change, words):
     codes, places, images = a_map()
     with pytest.raises(ValueError, match=words):
         draw_map(**{"codes": codes, "places": places, "images": images, **change}, left=axes(4, 3), right=axes(4, 3))
+
+
+# ---------------------------------------------------------------- computations
+
+INSIDE = {"m": (0, 1.2), "s": (0, 0), "z": (1.6, 0.6), "f": (2.8, 0.6), "e": (1.6, -0.7)}
+FORWARD = [("m", "z"), ("s", "z"), ("e", "z"), ("z", "f")]
+BACK = [("f", "z", "f'(z)"), ("z", "m", "1")]
+
+
+def test_what_is_drawn_at_random_is_a_circle(ax):
+    draw_computation(INSIDE, ax, arrows=FORWARD, drawn=["e"], notes={"f": "distance"})
+    assert [line.get_marker() for line in ax.lines] == ["s", "s", "s", "s", "o"]
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in ax.lines] == list(INSIDE.values())
+    assert written(ax) == {"$m$", "$s$", "$z$", "$f$", "$e$", "distance"}
+
+
+def test_a_gradient_flows_along_dashed_arrows(ax):
+    draw_computation(INSIDE, ax, arrows=FORWARD, back=BACK)
+    ax.figure.canvas.draw()
+    forward, back = arrows(ax)[:len(FORWARD)], arrows(ax)[len(FORWARD):]
+    assert len(back) == len(BACK) and {"$f'(z)$", "$1$"} <= written(ax)
+    assert all(arrow.get_linestyle() == "-" for arrow in forward) and all(arrow.get_linestyle() != "-" for arrow in back)
+    assert {to_hex(arrow.get_edgecolor()) for arrow in back} == {"#000000"}
+    for arrow, (start, end, *_) in zip(arrows(ax), FORWARD + BACK):
+        for name in (start, end):
+            distance = np.hypot(*(pixels(arrow) - ax.transData.transform(INSIDE[name])).T).min()
+            assert distance == pytest.approx(RADIUS * ax.figure.dpi / 72, abs=3), (start, end)
+
+
+def test_a_computation_of_unknown_names_is_refused(ax):
+    with pytest.raises(ValueError, match="'y' is not one of the nodes"):
+        draw_computation(INSIDE, ax, arrows=FORWARD, drawn=["y"])
+    with pytest.raises(ValueError, match="from 'z' to itself"):
+        draw_computation(INSIDE, ax, arrows=FORWARD, back=[("z", "z")])

@@ -22,7 +22,7 @@ from vae_course import checks  # noqa: E402
 
 PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
-NEW_STYLE = {1, 13}    # the chapters with narrow code, drawings and three kinds of exercises; the others follow
+NEW_STYLE = {1, 6, 13}    # the chapters with narrow code, drawings and three kinds of exercises; the others follow
 
 # The set-up cell is the same in every chapter but for what it imports from the course and beside torch.
 SETUP = re.compile(r"""(?P<install>from importlib\.util import find_spec

@@ -171,34 +171,6 @@ def _draw_box(box: Box, left: float, width: float, y: float, size: float, ax) ->
                     fontsize=height, math_fontfamily="cm", color=colour)
 
 
-def draw_fan(image: ArrayLike, weights: Mapping[str, float], ax, colour: str = COLOURS["posterior"]) -> None:
-    """Draw one picture and a line from it to each of n names, as thick as its weight: a sum over what is not known.
-
-    Rows stand at 0, 1, … from above, so that bars can follow on Axes that share y.
-
-    Args:
-        image: (H, W), values in [0, 1].
-        weights: name → its weight, from 0 to 1.
-
-    Raises:
-        ValueError: if the image has another shape, or a weight lies outside [0, 1].
-    """
-    if np.ndim(image) != 2:
-        raise ValueError(f"image must have shape (H, W), got {np.shape(image)}")
-    if not all(0 <= weight <= 1 for weight in weights.values()):
-        raise ValueError(f"weights must lie in [0, 1], got {dict(weights)}")
-    middle = (len(weights) - 1) / 2
-    for row, (name, weight) in enumerate(weights.items()):
-        ax.plot([0, 1], [middle, row], color=colour, linewidth=0.7 + 5 * weight, alpha=0.4 + 0.6 * weight, zorder=1,
-                solid_capstyle="butt", clip_on=False)
-        ax.text(1.03, row, name, va="center", fontsize=11)
-    side = max(np.shape(image))
-    ax.add_artist(AnnotationBbox(OffsetImage(image, zoom=56 / side, cmap="gray", interpolation="nearest", clim=(0, 1)),
-                                 (0, middle), pad=0, frameon=False, box_alignment=(0.5, 0.5)))
-    ax.set(xlim=(-0.25, 1.4), ylim=(len(weights) - 0.5, -0.5))
-    ax.set_axis_off()
-
-
 def draw_map(codes: ArrayLike, places: ArrayLike, images: ArrayLike, left, right, shown: int = 6) -> None:
     """Draw a map between two spaces: codes as points, their places as points, and arrows to the pictures of some.
 
@@ -236,3 +208,37 @@ def draw_map(codes: ArrayLike, places: ArrayLike, images: ArrayLike, left, right
         right.annotate("", places[k], codes[k], "data", left.transData, arrowprops=arrow, annotation_clip=False)
         image = OffsetImage(images[k], zoom=25 / max(images.shape[1:]), cmap="gray", clim=(0, 1))
         right.add_artist(AnnotationBbox(image, places[k], pad=0))
+
+
+def draw_computation(nodes: Mapping[str, tuple[float, float]], ax, *, arrows: Sequence[Arrow], back: Sequence[Arrow] = (),
+                     drawn: Collection[str] = (), notes: Mapping[str, str] | None = None) -> None:
+    """Draw a computation and the way of its gradient: a circle is drawn at random, a square is computed.
+
+    Args:
+        nodes: name in mathtext → (column, row); rows are counted upwards.
+        arrows: from what is needed to what is made of it, grey and straight.
+        back: along which a gradient flows, black, dashed and bent away from the middle; with a label or without.
+        drawn: names of what is drawn at random.
+        notes: name → words beneath its node.
+
+    Raises:
+        ValueError: if a name is not among the nodes, or an arrow leads from a node to itself.
+    """
+    notes = notes or {}
+    places = {name: np.array(place, dtype=float) for name, place in nodes.items()}
+    _check_names(nodes, arrows, back, [*drawn, *notes])
+    middle = np.mean(list(places.values()), axis=0)
+    low, high = np.min(list(places.values()), axis=0), np.max(list(places.values()), axis=0)
+    ax.set(xlim=(low[0] - 0.4, high[0] + 0.4), ylim=(low[1] - 0.5, high[1] + 0.5), aspect="equal")
+    ax.set_axis_off()
+    for arrow in arrows:
+        _connect(places, arrow, middle, ax, bend=0, colour="#999999")
+    for arrow in back:
+        _connect(places, arrow, middle, ax, bend=0.3, colour="black")
+    for name, (x, y) in places.items():
+        ax.plot(x, y, "o" if name in drawn else "s", markersize=(2 if name in drawn else 1.75) * RADIUS, clip_on=False,
+                markerfacecolor="white", markeredgecolor="black", markeredgewidth=1.3)
+        ax.text(x, y, f"${name}$", ha="center", va="center", fontsize=17, math_fontfamily="cm", zorder=3)
+    for name, words in notes.items():
+        ax.annotate(words, tuple(places[name]), (0, -1.3 * RADIUS), textcoords="offset points", ha="center", va="top",
+                    annotation_clip=False, **NOTE)

@@ -1,37 +1,24 @@
 """Checks of the exercises of notebook 06."""
 
+import math
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from vae_course.checks.check import But, Check
-from vae_course.checks.proofs import MissingLine
+from vae_course.checks.check import But, Check, Inspection
+from vae_course.checks.proofs import MissingLine, ProveIt, WrongLine
+from vae_course.checks.values import NO_NUMBER, parts_of, to_tensor
 from vae_course.derivations.conditions import INTERCHANGE
-from vae_course.derivations.tasks import Task, positive, real, real_functions
+from vae_course.derivations.tasks import Posted, Task, positive, real, real_functions
+from vae_course.models import VAE, GaussianEncoder, GaussianLikelihood
 
 
 def _noise(seed: int, n: int = 7) -> tuple[Tensor, Tensor, Tensor]:
     """Three tensors (n,): two parameters and standard normal noise."""
     return tuple(torch.randn(3, n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64))
-
-
-check_draw_and_slope = Check(
-    "draw_and_slope(mu, logvar, eps) → z = mu + sigma·eps and ∂z/∂logvar (notebook 06).",
-    lambda mu, v, eps: (mu + (v / 2).exp() * eps, 0.5 * (v / 2).exp() * eps), [_noise(1), _noise(2)], {
-    "exp(logvar) is the variance; z needs σ = exp(0.5·logvar).":
-        lambda mu, v, eps: (mu + v.exp() * eps, 0.5 * v.exp() * eps),
-    "exp(logvar) is the variance; z needs σ = exp(0.5·logvar), and the slope is half of σ·eps.":
-        lambda mu, v, eps: (mu + v.exp() * eps, v.exp() * eps),
-    "z uses logvar itself as σ: σ = exp(0.5·logvar).": lambda mu, v, eps: (mu + v * eps, eps),
-    "That is ∂z/∂σ. By the chain rule multiply by ∂σ/∂logvar = σ/2.": lambda mu, v, eps: (mu + (v / 2).exp() * eps, eps),
-    "That is ∂z/∂log σ; log σ² is twice log σ, which gives a factor ½.": But(lambda z, slope: (z, 2 * slope)),
-    "The noise is missing in the slope: a draw at eps = 0 does not move with σ.":
-        lambda mu, v, eps: (mu + (v / 2).exp() * eps, 0.5 * (v / 2).exp()),
-    "That is ∂z/∂mu; the slope in logvar was asked for.": But(lambda z, slope: (z, torch.ones_like(z))),
-    "The order is z first, then ∂z/∂logvar.": But(lambda z, slope: (slope, z)),
-}, "z = mu + σ·eps, and its slope in log σ² is ½·σ·eps.",
-    otherwise="z = mu + σ·eps with σ = exp(0.5·logvar); differentiate this in logvar.")
 
 
 def _rates(seed: int) -> tuple[Tensor, Tensor]:
@@ -53,31 +40,6 @@ check_draw_exponential = Check(
 }, "z = −log(u)/rate, with the slope −z/rate.",
     also=[lambda rate, u: (-torch.log1p(-u) / rate, torch.log1p(-u) / rate**2)],
     otherwise="Set e^(−rate·z) = u, solve for z, differentiate in rate.")
-
-
-def _weighed(weight: Callable) -> Callable:
-    return lambda f, mu, s, eps: f(mu + s.exp() * eps) * weight(s, eps)
-
-
-def step(z: Tensor) -> Tensor:
-    """A function without a slope, 0 or 1."""
-    return (z > 0).double()
-
-
-check_score_for_log_sigma = Check(
-    "score_for_log_sigma(f, mu, log_sigma, eps) → f(z)·(eps² − 1), one estimate for each draw (notebook 06).",
-    _weighed(lambda s, eps: eps**2 - 1), [(torch.sin, *_noise(3)), (step, *_noise(4))], {
-    "That is the gradient in σ; the chain rule multiplies it by ∂σ/∂log σ = σ.":
-        _weighed(lambda s, eps: (eps**2 - 1) / s.exp()),
-    "That is the gradient in log σ², which is half of that in log σ.": But(lambda estimates: 0.5 * estimates),
-    "The −1 is missing: it comes from the 1/σ in front of the density, and gives the score the mean zero.":
-        _weighed(lambda s, eps: eps**2),
-    "That is the gradient in μ: its score is eps/σ, that of log σ is eps² − 1.": _weighed(lambda s, eps: eps / s.exp()),
-    "The sign of the score: eps² − 1, since a draw far out is made likelier by a larger σ.": But(torch.neg),
-    "Return one estimate for each draw, not their mean.": But(torch.mean),
-    "f is to be taken at z = mu + σ·eps, not at eps.": lambda f, mu, s, eps: f(eps) * (eps**2 - 1),
-    "log_sigma is log σ, not σ: take its exponential.": lambda f, mu, s, eps: f(mu + s * eps) * (eps**2 - 1),
-}, "f(z) times eps² − 1; no slope of f is needed.", otherwise="Multiply f(z) by ∂ log N(z; μ, σ²)/∂ log σ.")
 
 
 def _values(seed: int, mu: float, sigma: float, *more: float) -> tuple[Tensor, Tensor, float, float]:
@@ -112,20 +74,6 @@ check_best_baseline = Check(
     "Return one number, the baseline, not one for each draw.": lambda f, *a: f * _score(*a)**2 / (_score(*a)**2).mean(),
 }, "the mean of f, weighed with the squared score.", otherwise="mean(f·s²)/mean(s²) with s = (z − mu)/sigma².")
 
-check_score_over_pathwise = Check(
-    "score_over_pathwise(a, sigma) → ratio of the estimators' mean squares for f = e^(az) (notebook 06).",
-    lambda a, s: 4 + 1 / (a * s)**2, [(0.7, 0.9), (3.0, 0.4), (1.5, 2.0)], {
-    "That is pathwise over score: turn it round.": But(lambda ratio: 1 / ratio),
-    "That takes e^(2az) and the score for independent: under the shifted Gaussian, z − μ has the mean 2aσ².":
-        But(lambda ratio: ratio - 4),
-    "The pathwise square has the factor a², since f' = a·e^(az): divide by it.": lambda a, s: 4 * a**2 + 1 / s**2,
-    "The score is (z − μ)/σ²; you divided by σ once only.": lambda a, s: 4 * s**2 + 1 / a**2,
-    "f² is e^(2az), so the mean shifts by 2aσ², not by aσ².": But(lambda ratio: ratio - 3),
-    "The spread about the shifted mean is missing: E(z − μ)² = σ² + (2aσ²)².": lambda a, s: 4.0,
-    "That is the ratio of the roots: the mean squares were asked for.": But(lambda ratio: ratio**0.5),
-}, "4 + 1/(aσ)², always more than 4: for this f the pathwise gradient wins.",
-    otherwise="E(z − μ)² under N(μ + 2aσ², σ²) is σ² + 4a²σ⁴; divide by σ⁴ and by a².")
-
 _over_z = "Integral({}, (z, -oo, oo))".format
 check_missing_line = MissingLine(
     "missing_line() → \"the line\" between ∂F/∂σ and the mean of f times the score for σ, or a list of lines (notebook 06).",
@@ -141,3 +89,158 @@ check_missing_line = MissingLine(
             _over_z("N(z; mu, sigma**2)*f(z)*(z - mu)**2/sigma**3"),
         "That is the score for log σ: divide by σ.": _over_z("N(z; mu, sigma**2)*f(z)*((z - mu)**2/sigma**2 - 1)"),
     }), "the step before it and the step after it are both proved.")
+
+_N = "N(z; mu, sigma**2)"
+_ENDS = _over_z(f"Derivative({_N}*f(z), z)")                                    # the change of N·f between both ends
+_SCORE_MEAN = _over_z(f"{_N}*f(z)*(z - mu)/sigma**2")
+check_equal_means = ProveIt(
+    "equal_means(d) → the derivation d with at least two steps from E f' to E[f·score] and what the ends add (notebook 06).",
+    Task([(_over_z(f"{_N}*Derivative(f(z), z)"), ""),
+          (_over_z(f"Derivative({_N}*f(z), z) - Derivative({_N}, z)*f(z)"), "the product rule"),
+          (f"{_ENDS} - {_over_z(f'Derivative({_N}, z)*f(z)')}", "the integral of a difference"),
+          (f"{_SCORE_MEAN} + {_ENDS}", "the slope of N in z is −N times the score")],
+         real("z mu") | positive("sigma") | real_functions("f"), mistakes={
+        "The slope of N in z is −N times the score, and the minus of the product rule makes it a plus.":
+            f"{_ENDS} - {_SCORE_MEAN}",
+        "The product rule: N·f' is the slope of the product less N'·f, with a minus.":
+            f"{_ENDS} + {_over_z(f'Derivative({_N}, z)*f(z)')}",
+        "A product of slopes is not the slope of a product.": _over_z(f"Derivative({_N}, z)*Derivative(f(z), z)"),
+        "The score for μ is (z − μ)/σ²: you divided by σ.": f"{_over_z(f'{_N}*f(z)*(z - mu)/sigma')} + {_ENDS}",
+    }), 2, "{n} steps, each proved, for all f with a slope: the two means differ by what N·f changes between the ends.")
+
+_FROM_EDGE = "Integral({}, (varepsilon, (1 - mu)/sigma, oo))".format
+_ABOVE = _FROM_EDGE("N(varepsilon; 0, 1)*Derivative(mu + sigma*varepsilon, mu)")
+_JUMP = Posted([
+    f"Derivative(Integral({_N}*z, (z, 1, oo)), mu)",
+    f"Derivative({_FROM_EDGE('N(varepsilon; 0, 1)*(mu + sigma*varepsilon)')}, mu)",
+    _ABOVE,
+    _FROM_EDGE("N(varepsilon; 0, 1)"),
+], 3, f"{_ABOVE} + N((1 - mu)/sigma; 0, 1)/sigma", real("z mu varepsilon") | positive("sigma"), {
+    "This is the posted line again.": _ABOVE,
+    "The sign: the lower limit (1 − μ)/σ falls as μ grows, so what it adds has a plus.":
+        f"{_ABOVE} - N((1 - mu)/sigma; 0, 1)/sigma",
+    "The limit (1 − μ)/σ moves with the speed 1/σ: that factor is missing.": f"{_ABOVE} + N((1 - mu)/sigma; 0, 1)",
+    "That is what the jump adds; the slope above it is missing.": "N((1 - mu)/sigma; 0, 1)/sigma",
+})
+_INSIDE = "Integral(z*Derivative(1/a, a), (z, 0, a))"
+_SUPPORT = Posted([
+    "Derivative(Integral(z/a, (z, 0, a)), a)",
+    _INSIDE,
+    "-Integral(z, (z, 0, a))/a**2",
+    "-1/2",
+], 2, f"a*1/a + {_INSIDE}", real("z") | positive("a"), {
+    "This is the posted line again.": _INSIDE,
+    "The sign: the upper limit moves outward, so it adds.": f"{_INSIDE} - 1",
+    "At the edge stands f times the density, a times 1/a, not the density alone.": f"{_INSIDE} + 1/a",
+    "That is what the edge adds; the density inside falls too.": "a*1/a",
+})
+check_lost_edges = WrongLine(
+    "lost_edges() → (number, \"line\"), (number, \"line\"): each wrong line, and what it should be (notebook 06).",
+    [_JUMP, _SUPPORT], "a limit of the integral moves with the parameter, and what it adds was lost in both.")
+
+
+# ---------------------------------------------------------------- fewer latents
+
+_PIXELS, _LATENTS, _PICTURES, _N_PAIRS = 4, 3, 5, 2_000
+
+
+def _linear_vae() -> tuple[Any, Tensor]:
+    """A VAE whose decoder is linear, and two examples, so that the variances are known."""
+    g = torch.Generator().manual_seed(6)
+    encoder = GaussianEncoder(nn.Identity(), _PIXELS, _LATENTS)
+    model = VAE(encoder, nn.Linear(_LATENTS, _PIXELS), GaussianLikelihood(0.7), (_PIXELS,))
+    with torch.no_grad():
+        for parameter in (*encoder.parameters(), *model.decoder.parameters()):
+            parameter.copy_(0.4 * torch.randn(parameter.shape, generator=g))
+    return model, 2.5 + torch.randn(_PICTURES, _PIXELS, generator=g)
+
+
+def _exact_variances(model: Any, x: Tensor) -> tuple[float, float, float]:
+    """Of one draw's gradient in mu, summed over latents, mean over examples: pathwise, leave-one-out of two draws, score.
+
+    With z = μ + σ·eps the distance f is a quadratic form in eps, with the slope b at 0 and the second derivatives H.
+    """
+    with torch.no_grad():
+        mu, logvar = model.encode(x)
+        sigma, weight, noise = (0.5 * logvar).exp(), model.decoder.weight, model.likelihood.sigma**2
+        found = torch.zeros(3)
+        for k in range(len(x)):
+            a = weight.T @ weight / noise
+            b = sigma[k] * (weight.T @ (model.decode(mu)[k] - x[k])) / noise
+            h = sigma[k, :, None] * a * sigma[k]
+            square, at_mu = (h @ h).diagonal(), -model.likelihood.log_prob(x, model.decode(mu))[k]
+            spread, mean = b @ b + square.sum() / 2, at_mu + h.trace() / 2                      # Var f and E f
+            centred = ((spread + 2 * b**2 + 2 * square - b**2) / sigma[k]**2).sum()
+            found += torch.stack([(square / sigma[k]**2).sum(),
+                                  centred + ((spread + b**2) / sigma[k]**2).sum(),
+                                  centred + ((mean**2 + 2 * mean * h.diagonal()) / sigma[k]**2).sum()])
+    pathwise, leave_one_out, score = (found / len(x)).tolist()
+    return pathwise, leave_one_out, score
+
+
+_model, _x = _linear_vae()
+_PATHWISE, _LEAVE_ONE_OUT, _SCORE = _exact_variances(_model, _x)
+
+
+def _number(value) -> float:
+    """The value as a number; NaN if it is none."""
+    try:
+        return to_tensor(value).item()
+    except (*NO_NUMBER, RuntimeError):
+        return math.nan
+
+
+def _measured(answer: Callable) -> SimpleNamespace:
+    value = answer(_linear_vae()[0], _x.clone(), _N_PAIRS)
+    predicted, pathwise, leave_one_out = map(_number, parts_of(value, 3) or 3 * (math.nan,))
+    return SimpleNamespace(right=_PATHWISE, right_score=_LEAVE_ONE_OUT, returned=value, predicted=predicted,
+                           pathwise=pathwise, leave_one_out=leave_one_out,
+                           ratio=leave_one_out / pathwise if pathwise else math.nan)
+
+
+def _near(value: float, exact: float) -> bool:
+    """Within a third: 2,000 pairs of draws tell a variance to a few hundredths."""
+    return value > 0 and abs(math.log(value / exact)) < 0.3
+
+
+def _sampled(predicted: object = 20.0, own: bool = False, baseline: bool = True, per_draw: int = 2, half: float = 0.5,
+             spread: Callable = lambda g: g.var(0), over: Callable = lambda v: v.sum(1).mean()) -> Callable:
+    """The answer that samples so; a right one, or one with something wrong."""
+    def fewer_latents(model: VAE, x: Tensor, n: int):
+        with torch.no_grad():
+            mu, logvar = model.encode(x)
+        sigma = torch.exp(half * logvar)
+        eps = torch.randn(n, 2, *mu.shape)
+        z = (mu + sigma * eps).requires_grad_()
+        f = -model.likelihood.log_prob(x.expand(n, 2, *x.shape).flatten(0, 2), model.decode(z.flatten(0, 2))).view(n, 2, -1)
+        paths, = torch.autograd.grad(f.sum(), z)
+        others = f.mean(1, keepdim=True) if own else f.flip(1)
+        scores = (f - others * baseline).detach().unsqueeze(-1) * eps / sigma
+        return predicted, over(spread(paths[:, 0])), per_draw * over(spread(scores.mean(1)))
+    return fewer_latents
+
+
+check_fewer_latents = Inspection(
+    "fewer_latents(model, x, n) → your prediction of the ratio, and the variances of one draw's gradient in mu by the\n"
+    "pathwise estimate and by leave-one-out of two draws, summed over latents, mean over examples (notebook 06).",
+    _measured, _sampled(), {
+    "Return three things: the ratio that you predict, and the two variances.":
+        (lambda seen: not parts_of(seen.returned, 3), lambda *arguments: _sampled()(*arguments)[1:]),
+    "Predict first: write down the ratio that you expect for two latents, a number above 0.":
+        (lambda seen: not seen.predicted > 0, _sampled(predicted=None), _sampled(predicted=-1.0)),
+    "Each variance is one number: sum over the latents, then take the mean over the pictures.":
+        (lambda seen: math.isnan(seen.pathwise) or math.isnan(seen.leave_one_out), _sampled(over=lambda v: v.sum(1))),
+    "The variances are summed over the latents, and their mean is taken over the pictures: yours is {seen.pathwise:.3g}.":
+        (lambda seen: _near(seen.pathwise, _PATHWISE / _LATENTS) or _near(seen.pathwise, _PATHWISE * _PICTURES),
+         _sampled(over=Tensor.mean), _sampled(over=Tensor.sum)),
+    "The pathwise variance should be near {seen.right:.3g} on a linear decoder, and is {seen.pathwise:.3g}.":
+        (lambda seen: not _near(seen.pathwise, _PATHWISE), _sampled(half=1.0), _sampled(spread=lambda g: (g**2).mean(0))),
+    "Leave-one-out averages two draws, which halves its variance: multiply by 2 for the variance of one.":
+        (lambda seen: _near(seen.leave_one_out, _LEAVE_ONE_OUT / 2), _sampled(per_draw=1)),
+    "The baseline is missing: subtract from each f the f of the other draw.":
+        (lambda seen: _near(seen.leave_one_out, _SCORE), _sampled(baseline=False)),
+    "Each draw's baseline is the other draw alone: with its own f in the mean the estimate is half of what it should be.":
+        (lambda seen: _near(seen.leave_one_out, _LEAVE_ONE_OUT / 4), _sampled(own=True)),
+    "Pathwise is right. Leave-one-out's variance should be near {seen.right_score:.3g}, and is {seen.leave_one_out:.3g}.":
+        (lambda seen: not _near(seen.leave_one_out, _LEAVE_ONE_OUT), _sampled(per_draw=30)),
+}, "a ratio of {seen.ratio:.1f} on a linear decoder. Now call it with both networks: was {seen.predicted:g} near?")
