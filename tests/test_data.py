@@ -256,6 +256,7 @@ def test_gz_files_are_unpacked_and_loaded(tiny, tmp_path, capsys):
     loaded = data.load_mnist(folder=tmp_path)
     tiny.assert_loaded(loaded)
     assert loaded.name == "MNIST" and loaded.validation is None
+    assert loaded.classes == ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
     assert "Data: MNIST, 13 training and 7 test images.\n" in capsys.readouterr().out
 
 
@@ -306,6 +307,7 @@ def test_full_fashion_mnist(capsys):
     assert torch.bincount(loaded.test.labels).tolist() == [1000] * 10
     assert data.grey(loaded.train.images).mean().item() == pytest.approx(0.2860, abs=5e-5)
     assert "Data: FashionMNIST, 60,000 training and 10,000 test images." in capsys.readouterr().out
+    assert loaded.classes[0] == "T-shirt/top" and loaded.classes[9] == "Ankle boot" and len(loaded.classes) == 10
 
 
 def test_nothing_replaces_fashion_mnist(tmp_path):

@@ -149,7 +149,8 @@ def test_the_command_line_alone(tmp_path, fixed_set, monkeypatch, capsys):
     monkeypatch.setenv(data.DATA_FOLDER_VARIABLE, str(fixed_set))
     command_line.main(options(tmp_path, "--warm-up", "0.5"))
     assert "test ELBO" in capsys.readouterr().out
-    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.pt", "weights.safetensors", "history.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.pt", "weights.safetensors", "history.json",
+                                                          "samples.png", "reconstructions.png"}
     rows = json.loads((tmp_path / "history.json").read_text())
     assert len(rows) == 6 and rows[-1]["train_elbo"] > rows[0]["train_elbo"]
     model = reference_vae(latent_dim=2, hidden_dim=16)

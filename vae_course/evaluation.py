@@ -1,7 +1,7 @@
 """How good is a model: its test ELBO, an estimate of log p(x), rate and distortion, active units."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from vae_course.objectives import elbo_terms, importance_weighted_bound, log_wei
 
 DEFAULT_MEMORY = 256 * 2**20  # bytes that the importance-weighted estimate may take for one chunk
 BLOCK = 1000          # images that are prepared at once
+Images = Any          # a Tensor or a data.ImageFile
 BYTES_PER_WEIGHT = 40 # of one log weight, with the double-precision copies that the estimate makes of it
 
 
@@ -63,13 +64,14 @@ def estimate(values: Tensor) -> Estimate:
 
 
 @torch.no_grad()
-def test_elbo(model, images: Tensor, *condition: Tensor, prepare: Callable[[Tensor], Tensor],
+def test_elbo(model, images: Images, *condition: Tensor, prepare: Callable[[Tensor], Tensor],
               seed: int = 0) -> TestElbo:
     """The ELBO of held-out images, with one draw of the binarization and of z per image.
 
     Args:
         model: as in `objectives`.
-        images: (N, …), what `prepare` takes: uint8 for those of `data`.
+        images: tensor or ImageFile (N, …), what `prepare` takes: uint8 for those of `data`. They may be on another device
+            than the model, and are moved to it block by block.
         condition: nothing, or the labels (N,) of a conditional model.
         prepare: how the model was trained to see images: `data.stochastic`, `data.fixed` or `data.grey`.
         seed: of both draws.
@@ -77,7 +79,7 @@ def test_elbo(model, images: Tensor, *condition: Tensor, prepare: Callable[[Tens
     Returns:
         TestElbo, in nats per example. The standard errors are those of N independent examples.
     """
-    generator = torch.Generator(images.device).manual_seed(seed)
+    generator = torch.Generator(_device(model, images)).manual_seed(seed)
     recon: list[Tensor] = []
     kl: list[Tensor] = []
     for block in _blocks(model, images, condition, prepare, seed):
@@ -93,7 +95,7 @@ test_elbo.__test__ = TestElbo.__test__ = False  # type: ignore[attr-defined]  # 
 
 
 @torch.no_grad()
-def log_px(model, images: Tensor, *condition: Tensor, n_samples: int, prepare: Callable[[Tensor], Tensor],
+def log_px(model, images: Images, *condition: Tensor, n_samples: int, prepare: Callable[[Tensor], Tensor],
            memory: int = DEFAULT_MEMORY, seed: int = 0) -> LogPx:
     """The importance-weighted estimate L_K of log p(x) for each image.
 
@@ -114,7 +116,8 @@ def log_px(model, images: Tensor, *condition: Tensor, n_samples: int, prepare: C
     """
     if n_samples < 1:
         raise ValueError(f"n_samples must be at least 1, got {n_samples}")
-    per_row = _bytes_per_row(model, images[:1], [c[:1] for c in condition], prepare)
+    first, *of_first = (tensor[:1].to(_device(model, images)) for tensor in (images, *condition))
+    per_row = _bytes_per_row(model, first, of_first, prepare)
     per_image = BYTES_PER_WEIGHT * n_samples
     if memory < 2 * max(per_row, per_image):
         raise ValueError(f"memory must be at least {2 * max(per_row, per_image)} bytes (one image with "
@@ -123,7 +126,7 @@ def log_px(model, images: Tensor, *condition: Tensor, n_samples: int, prepare: C
     batch = min(BLOCK, memory // 2 // per_image, max(1, rows // min(n_samples, 10)))
     chunk = max(1, rows // batch)                                   # samples of each image that are decoded at once
     sizes = [min(chunk, n_samples - done) for done in range(0, n_samples, chunk)]
-    generator = torch.Generator(images.device).manual_seed(seed)
+    generator = torch.Generator(_device(model, images)).manual_seed(seed)
     values: list[Tensor] = []
     errors: list[Tensor] = []
     for block in _blocks(model, images, condition, prepare, seed):
@@ -138,7 +141,7 @@ def log_px(model, images: Tensor, *condition: Tensor, n_samples: int, prepare: C
 
 
 @torch.no_grad()
-def class_posterior(model, images: Tensor, num_classes: int, *, n_samples: int, prepare: Callable[[Tensor], Tensor],
+def class_posterior(model, images: Images, num_classes: int, *, n_samples: int, prepare: Callable[[Tensor], Tensor],
                     log_prior_y: Tensor | None = None, memory: int = DEFAULT_MEMORY, seed: int = 0) -> Tensor:
     """log q(y|x), Bayes' rule with L_K in the place of log p(x|y): a conditional model as a classifier.
 
@@ -185,7 +188,7 @@ def error_rate(log_q_y: Callable[[Tensor], Tensor], examples: Tensor, labels: Te
 
 
 @torch.no_grad()
-def active_units(model, images: Tensor, *condition: Tensor, prepare: Callable[[Tensor], Tensor],
+def active_units(model, images: Images, *condition: Tensor, prepare: Callable[[Tensor], Tensor],
                  threshold: float = 0.01) -> Tensor:
     """Which latent dimensions the encoder uses: Var_x(μ_j(x)) > threshold.
 
@@ -199,7 +202,7 @@ def active_units(model, images: Tensor, *condition: Tensor, prepare: Callable[[T
 
 
 @torch.no_grad()
-def kl_per_latent(model, images: Tensor, *condition: Tensor, prepare: Callable[[Tensor], Tensor]) -> Tensor:
+def kl_per_latent(model, images: Images, *condition: Tensor, prepare: Callable[[Tensor], Tensor]) -> Tensor:
     """The rate of each latent dimension, averaged over the images: (Z,) nats, whose sum is the rate.
 
     Args:
@@ -209,7 +212,7 @@ def kl_per_latent(model, images: Tensor, *condition: Tensor, prepare: Callable[[
     Raises:
         ValueError: if the model's own `kl` is not the one to that prior.
     """
-    total = torch.zeros(model.latent_dim, device=images.device)
+    total = torch.zeros(model.latent_dim, device=_device(model, images))
     for _, c, mu, logvar in _encoded(model, images, condition, prepare, seed=0):
         prior = (part.expand_as(mu) for part in model.prior_parameters(*c))
         kl = kl_between_normals(*(part.unsqueeze(-1) for part in (mu, logvar, *prior)))     # (B, Z)
@@ -221,7 +224,7 @@ def kl_per_latent(model, images: Tensor, *condition: Tensor, prepare: Callable[[
 
 
 @torch.no_grad()
-def calibration(model, images: Tensor, *condition: Tensor, prepare: Callable[[Tensor], Tensor], bins: int = 10,
+def calibration(model, images: Images, *condition: Tensor, prepare: Callable[[Tensor], Tensor], bins: int = 10,
                 seed: int = 0) -> Calibration:
     """How often a pixel is white that the decoder, at z ~ q(z|x), says is white with probability p.
 
@@ -235,7 +238,7 @@ def calibration(model, images: Tensor, *condition: Tensor, prepare: Callable[[Te
         ValueError: if a prepared pixel is neither 0 nor 1.
     """
     sums = torch.zeros(3, bins, dtype=torch.double)
-    generator = torch.Generator(images.device).manual_seed(seed)
+    generator = torch.Generator(_device(model, images)).manual_seed(seed)
     for x, c, mu, logvar in _encoded(model, images, condition, prepare, seed):
         if not ((x == 0) | (x == 1)).all():
             raise ValueError("prepare must give pixels of 0 and 1, such as data.stochastic, got values between them")
@@ -246,16 +249,22 @@ def calibration(model, images: Tensor, *condition: Tensor, prepare: Callable[[Te
     return Calibration(sums[0] / sums[2], sums[1] / sums[2], sums[2].long())
 
 
-def _blocks(model, images: Tensor, condition, prepare, seed: int):
+def _blocks(model, images: Images, condition, prepare, seed: int):
     """(x, *condition) in blocks of 1,000 images; how they are binarized depends on `seed` alone."""
     model.eval()
+    device = _device(model, images)
     for k, block in enumerate(zip(*(tensor.split(BLOCK) for tensor in (images, *condition)))):
-        with runtime.seeded(1000 * seed + k + 1, images.device):  # + 1: `seed` itself is that of the draws of z
-            x = prepare(block[0])
-        yield x, *block[1:]
+        with runtime.seeded(1000 * seed + k + 1, device):   # + 1: `seed` itself is that of the draws of z
+            x = prepare(block[0].to(device))
+        yield x, *(c.to(device) for c in block[1:])
 
 
-def _encoded(model, images: Tensor, condition, prepare, seed: int):
+def _device(model, images: Images) -> torch.device:
+    """Where the model is, to which the images are moved; where the images are, if it has no weights."""
+    return next((weights.device for weights in getattr(model, "parameters", list)()), images.device)
+
+
+def _encoded(model, images: Images, condition, prepare, seed: int):
     """(x, condition, mu, logvar) in the blocks of `_blocks`; the values of the first are checked on every device.
 
     The likelihood checks the pixels, as it does in training: those of a Gaussian one may lie on any scale.

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from vae_course.conditional.parts import OneHot
 from vae_course.densities import reparameterize
 from vae_course.models import VAE
+from vae_course.models.vae import call
 
 
 class CVAE(VAE):
@@ -36,12 +37,12 @@ class CVAE(VAE):
     def encode(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """mu and logvar of q(z|x, y), (B, Z) each, for images x (B, *input_shape) in [0, 1] and conditions y (B, …)."""
         self._check_input(x)
-        return self._checked_posterior(x, self.encoder(x, self._condition(y, x=x)))
+        return self._checked_posterior(x, call(self.encoder, "encoder", x, self._condition(y, x=x)))
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """recon (B, *input_shape) for z (B, Z) and y (B, …): logits for a Bernoulli likelihood, means for a Gaussian one."""
         self._check_code(z)
-        return self.decoder(z, self._condition(y, z=z)).float()
+        return call(self.decoder, "decoder", z, self._condition(y, z=z)).float()
 
     def prior_parameters(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """mean and logvar of p(z|y), (B, Z) each: the one place that states the prior."""
@@ -83,7 +84,7 @@ class CVAE(VAE):
         return self.likelihood.mean(self.decode(self.sample_prior(y, generator), y))
 
     @torch.no_grad()
-    def posterior(self, image: np.ndarray, y: int) -> tuple[np.ndarray, np.ndarray]:
+    def posterior(self, image: np.ndarray | Tensor, y: int) -> tuple[np.ndarray, np.ndarray]:
         """mu (Z,) and sigma (Z,) of q(z|x, y) for one image of class y, as NumPy; see `VAE.posterior`."""
         return super().posterior(image, self._one(y))
 

@@ -35,22 +35,40 @@ class ImageData(NamedTuple):
 
 # ---------------------------------------------------------------- uint8 images to pixels in [0, 1]
 
-def check_images(images: Tensor) -> None:
-    """Raise TypeError unless `images` is a uint8 tensor."""
-    if not isinstance(images, Tensor) or images.dtype != torch.uint8:
-        kind = images.dtype if isinstance(images, Tensor) else type(images).__name__
-        raise TypeError(f"images must be a uint8 tensor with values 0–255, got {kind}")
+def check_images(images: Tensor, of_floats: str = "data.unchanged") -> None:
+    """Raise TypeError unless `images` is a uint8 tensor; `of_floats` names what prepares floats in its place."""
+    if isinstance(images, Tensor) and images.dtype == torch.uint8:
+        return
+    what = "images must be a uint8 tensor with values 0–255, got"
+    if isinstance(images, Tensor):
+        way = f"floats in [0, 1] are prepared by {of_floats}, or made uint8 by" if images.is_floating_point() else "pass"
+        raise TypeError(f"{what} {images.dtype}: {way} data.from_arrays(images).train.images")
+    way = "images[:100], some of them" if isinstance(images, ImageFile) else "data.from_arrays(images).train.images"
+    raise TypeError(f"{what} {type(images).__name__}: pass {way}")
 
 
 def grey(images: Tensor) -> Tensor:
-    """Pixels as they are, divided by 255 (binarization "none"): (B, …) uint8 to (B, …) float32 in [0, 1]."""
+    """Pixels as they are, divided by 255 (binarization "none"): (B, …) uint8 to (B, …) float32 in [0, 1].
+
+    Raises:
+        TypeError: for floats, which `unchanged` takes, and for what is no tensor.
+    """
     check_images(images)
     return images.float() / 255
 
 
 def unchanged(x: Tensor) -> Tensor:
-    """Numbers as they are, for tables: (B, …) float32 to (B, …) float32."""
-    return x
+    """Numbers as they are, for the rows of a table: (B, …) float32 to (B, …) float32.
+
+    Raises:
+        TypeError: for uint8 pictures, which `grey` takes, and for other types.
+    """
+    if isinstance(x, Tensor) and x.dtype == torch.float32:
+        return x
+    kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+    way = ("uint8 pictures are prepared by data.grey" if kind == torch.uint8 else
+           "pass x.float()" if isinstance(x, Tensor) else "pass data.from_arrays(x).train.images")
+    raise TypeError(f"x must be a float32 tensor, got {kind}: {way}")
 
 
 def stochastic(images: Tensor) -> Tensor:
@@ -58,7 +76,8 @@ def stochastic(images: Tensor) -> Tensor:
 
     Called on each batch of each epoch, it gives the protocol of Salakhutdinov & Murray (2008) and Burda et al. (2016).
     """
-    p = grey(images)
+    check_images(images, "torch.bernoulli")
+    p = images.float() / 255
     return (torch.rand_like(p) < p).float()  # torch.bernoulli(p) draws the same, at twice the time
 
 
@@ -78,8 +97,12 @@ def fixed(images: Tensor) -> Tensor:
 
 def hold_out(data: ImageSet, n: int, seed: int = 0) -> tuple[ImageSet, ImageSet]:
     """Split off n random examples, for validation: returns (the rest, the n held out); disjoint, the same every time."""
-    if not 0 < n < len(data):
-        raise ValueError(f"n must lie between 1 and {len(data) - 1}, got {n}")
+    if not isinstance(data, ImageSet):
+        way = "data.train" if isinstance(data, ImageData) else "data.ImageSet(images, labels)"
+        raise TypeError(f"data must be an ImageSet, got {type(data).__name__}: pass {way}")
+    if not isinstance(n, int) or isinstance(n, bool) or not 0 < n < len(data):
+        hint = f"; for a share pass n=round({n!r} * len(data))" if isinstance(n, float) and 0 < n < 1 else ""
+        raise ValueError(f"n must lie between 1 and {len(data) - 1}, got {n!r}{hint}")
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed)).to(data.images.device)
     return subset(data, order[n:]), subset(data, order[:n])
 

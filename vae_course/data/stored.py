@@ -87,6 +87,12 @@ class ImageFile:
         copy.__dict__.update(self.__dict__, _index=chosen)
         return copy
 
+    def with_channel(self) -> "ImageFile":
+        """The same pictures in the same file, with an axis of one channel behind that of the pictures."""
+        copy = self.subset(slice(None))
+        copy._row = (1, *self._row)
+        return copy
+
     def _which(self, index: Any) -> Tensor:
         """What was asked for, as numbers of the rows of the file."""
         n = len(self)

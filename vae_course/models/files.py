@@ -225,7 +225,7 @@ def export_decoder(model: nn.Module, path: str | os.PathLike) -> None:
     tensors = {f"{k}.{name}": tensor for k, (_, held) in enumerate(entries) for name, tensor in held.items()}
     tensors |= {name: tensor for name, tensor in model.state_dict().items() if name.startswith(("likelihood.", "prior."))}
     write_tensors(tensors, Path(path), {"format": DECODER, "version": VERSION, "architecture": json.dumps(told),
-                                        "decoder": json.dumps(decoder)})
+                                        "decoder": json.dumps(decoder, default=plain)})
 
 
 def layers_of(module: Any) -> list[tuple[dict[str, Any], dict[str, Tensor]]]:

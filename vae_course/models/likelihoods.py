@@ -186,7 +186,7 @@ class DiscretizedLogisticLikelihood(nn.Module):
         return discretized_logistic_log_likelihood(x, recon, self.log_scale, self.levels)
 
     def mean(self, recon: Tensor) -> Tensor:
-        """The mean of the logistic held to [0, 1], as recon; E[x|z] up to 1e-6 where s ≥ 1/255, else to half a step."""
+        """The mean of the logistic held to [0, 1], as recon: E[x|z] up to 5e-5 where s ≥ 1/255, to half a step elsewhere."""
         s = self.scale
         return s * (softplus(recon / s) - softplus((recon - 1) / s))
 

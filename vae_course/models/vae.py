@@ -1,6 +1,6 @@
 """The VAE: an encoder, a decoder and a likelihood, each of which can be exchanged for another."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,12 +49,12 @@ class VAE(nn.Module):
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """mu and logvar of q(z|x), (B, Z) each, for images x (B, *input_shape) in [0, 1]."""
         self._check_input(x)
-        return self._checked_posterior(x, self.encoder(x))
+        return self._checked_posterior(x, call(self.encoder, "encoder", x))
 
     def decode(self, z: Tensor) -> Tensor:
         """recon (B, *input_shape) for z (B, Z): logits for a Bernoulli likelihood, means for a Gaussian one."""
         self._check_code(z)
-        return self.decoder(z).float()
+        return call(self.decoder, "decoder", z).float()
 
     def forward(self, x: Tensor, *condition: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """recon, mu, logvar for images x: encode, draw z by reparameterization, decode."""
@@ -101,7 +101,7 @@ class VAE(nn.Module):
 
     @runtime.checking_values()
     @torch.no_grad()
-    def posterior(self, image: np.ndarray, *condition: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    def posterior(self, image: np.ndarray | Tensor, *condition: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """mu (Z,) and sigma (Z,) of q(z|x) for one image, as NumPy: what an explorer shows.
 
         Args:
@@ -153,13 +153,25 @@ class VAE(nn.Module):
     def _checked_posterior(self, x: Tensor, encoded: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """What the encoder made of x, as float32, also under autocast: the KL is a difference of large terms."""
         expected = (len(x), self.latent_dim)
-        if not isinstance(encoded, tuple) or [getattr(part, "shape", None) for part in encoded] != [expected, expected]:
-            got = [tuple(getattr(part, "shape", ())) for part in encoded] if isinstance(encoded, tuple) else (
-                f"{type(encoded).__name__} {tuple(getattr(encoded, 'shape', ()))}".rstrip("() "))
+        shapes = [getattr(part, "shape", None) for part in encoded] if isinstance(encoded, tuple | list) else None
+        if shapes != [expected, expected]:
+            got = ", ".join(str(tuple(s or ())) for s in shapes) if shapes else f"one {type(encoded).__name__}"
             raise ValueError(f"the encoder must give a pair (mu, logvar), each (B, latent_dim) = {expected}, got {got}: end "
                              f"it with models.GaussianEncoder(features, feature_dim, latent_dim)")
         mu, logvar = encoded
         return mu.float(), logvar.float()
+
+
+def call(part: Callable, name: str, x: Tensor, *condition: Tensor) -> Any:
+    """part(x, …); where torch finds that its layers do not fit x, a ValueError says so, with the part's name."""
+    try:
+        return part(x, *condition)
+    except RuntimeError as error:
+        if not any(word in str(error) for word in ("shapes cannot be multiplied", "channels", "size of tensor", "Sizes of",
+                                                   "is invalid for input of size", "unflatten", "dimension")):
+            raise
+        raise ValueError(f"the {name}'s layers do not fit what it is given, {tuple(x.shape)}: its first layer must take one "
+                         f"example of this shape, flattened if it is linear. torch says: {error}") from None
 
 
 def check_likelihood(likelihood: Any) -> None:
