@@ -6,7 +6,9 @@ import math
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -387,3 +389,108 @@ def test_the_quick_estimate_is_that_of_all_images_if_none_is_left_out(likelihood
     quick, full = (likelihood.negative_log_px(model, images, data.fixed, full) for full in (False, True))
     assert quick.mean == pytest.approx(full.mean, abs=1e-3)
     assert quick.standard_error == pytest.approx(full.standard_error, rel=0.1)
+
+
+# ---------------------------------------------------------------- streaming.py
+
+@pytest.fixture
+def streaming(script, monkeypatch, tmp_path):
+    """The benchmark with 70 small pictures, in a folder of its own; its children work in this process."""
+    module = script("streaming")
+    for name, value in {"SHAPE": (3, 8, 6), "BLOCK": 32}.items():
+        monkeypatch.setattr(module, name, value)
+    for name in ("GPU_SHARE", "MEMORY_SHARE"):
+        monkeypatch.setattr(module.feeding, name, 0.5)       # the benchmark changes them
+    monkeypatch.chdir(tmp_path)
+
+    def run_child(script, work, args, environment):
+        assert environment == {"OMP_NUM_THREADS": "1"}
+        return module.train(**work, device=torch.device("cpu")), []
+    monkeypatch.setattr(script("common"), "run_child", run_child)
+    return module
+
+
+def test_streaming_writes_pictures_as_numpy_does(streaming, tmp_path):
+    streaming.write_pictures(tmp_path / "a.npy", 70)
+    images = np.load(tmp_path / "a.npy")
+    assert images.shape == (70, 3, 8, 6) and images.dtype == np.uint8 and images.std() > 20
+    assert len(np.unique(images.reshape(70, -1), axis=0)) == 70
+
+
+def test_streaming_compares_both_ways(streaming, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(sys, "argv", ["streaming.py", "--device", "cpu", "--images", "150", "--epochs", "2"])
+    streaming.main()
+    printed = capsys.readouterr().out
+    values = last_line(printed)
+    assert set(values) == {f"{way}_{what}" for way in ("file", "resident") for what in ("first_s", "s", "mib")}
+    assert all(value > 0 for value in values.values())
+    assert "The ELBO is the same to the last bit." in printed
+    assert "stay on the disk" in printed and "are copied into memory" in printed
+    assert not list((tmp_path / "build").iterdir()), "the file is removed"
+
+
+def test_streaming_sees_a_difference(streaming, monkeypatch, capsys):
+    train = streaming.train
+    monkeypatch.setattr(streaming, "train", lambda way, *rest, **more: {**train(way, *rest, **more), "elbo": len(way)})
+    monkeypatch.setattr(sys, "argv", ["streaming.py", "--device", "cpu", "--images", "150", "--epochs", "1"])
+    streaming.main()
+    assert "THE ELBO DIFFERS: [4, 8]" in capsys.readouterr().out
+
+
+# ---------------------------------------------------------------- own_pictures.py
+
+@pytest.fixture
+def own_pictures(script):
+    return script("own_pictures")
+
+
+def test_training_and_test_patches_share_no_pixel(own_pictures, monkeypatch):
+    numbers = np.arange(2 * 427 * 640).reshape(2, 427, 640)
+    coloured = np.stack([numbers % 256, numbers // 256 % 256, numbers // 65_536], -1).astype(np.uint8)  # a colour each
+    monkeypatch.setattr(own_pictures, "load_sample_images", lambda: SimpleNamespace(images=list(coloured)))
+    parts = {judged: own_pictures.cut_patches(8, judged) for judged in (own_pictures.TEST, own_pictures.HELD_OUT)}
+
+    def pixels(patches: torch.Tensor) -> set[int]:
+        red, green, blue = patches.long().permute(1, 0, 2, 3).flatten(1)
+        return set((red + 256 * green + 65_536 * blue).tolist())
+    train, test, held_out, more = (pixels(patches) for patches in (parts[0].train, parts[0].test, parts[1].test,
+                                                                   parts[0].more_test))
+    assert len(train) == 72 * 64 * 64 and len(test) == len(held_out) == 24 * 64 * 64 and more == test
+    assert not train & test and not train & held_out and not test & held_out
+    assert parts[0].tile.tolist() == [k for k in range(24) for _ in range(4)] and len(parts[0].train) == 4 * 25 * 72
+    tiles = [pixels(parts[0].test[parts[0].tile == k]) for k in range(24)]
+    assert all(max(tile) - min(tile) < 64 * 640 for tile in tiles), "the patches of a tile lie beside each other"
+
+
+def test_a_paired_difference_holds_the_spread_of_tiles_and_of_seeds(own_pictures):
+    differences = torch.tensor([[1.0, 2.0, 5.0, 8.0], [1.2, 2.0, 5.0, 8.6]], dtype=torch.double)
+    found = own_pictures.paired(differences, torch.tensor([0, 0, 1, 1]))
+    tiles, seeds = np.array([1.55, 6.65]), np.array([4.0, 4.2])
+    assert found.mean == pytest.approx(tiles.mean())
+    assert found.standard_error == pytest.approx(math.sqrt((tiles.var(ddof=1) + seeds.var(ddof=1)) / 2))
+
+
+def test_own_pictures_compares_and_draws(own_pictures, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(sys, "argv", ["own_pictures.py", "--latents", "2", "3", "--seeds", "2", "--epochs", "1", "--stride",
+                                      "32", "--device", "cpu", "--figure", str(tmp_path / "a" / "patches.png")])
+    own_pictures.main()
+    said = capsys.readouterr().out
+    values = last_line(said)
+    assert set(values) == {f"{name}_{n}" for n in (2, 3) for name in ("pca", "vae", "gain_in_errors")}
+    assert 0 < values["pca_3"] < values["pca_2"] < 0.3 and values["vae_2"] > 0
+    assert "1,152 training patches, 96 test patches of 24 tiles; 2 seed(s)" in said
+    assert said.count("samples, VAE") == said.count("samples, PCA") == said.count("was it memorized?") == 2
+    assert "test patches: the floor" in said and "no FID or KID" in said
+    assert (tmp_path / "a" / "patches.png").stat().st_size > 10_000
+
+
+def test_the_pca_of_own_pictures_is_as_good_as_any(own_pictures):
+    from sklearn.decomposition import PCA
+
+    patches = own_pictures.cut_patches(32, own_pictures.TEST)
+    pca, train, test = own_pictures.samples.pca_features(patches.train, 6), *(
+        (part.flatten(1).double() / 255).numpy() for part in (patches.train, patches.test))
+    exact = PCA(6, svd_solver="full").fit(train)
+    best = ((exact.inverse_transform(exact.transform(test)) - test) ** 2).mean(1)
+    assert_close(own_pictures.squared_errors(patches.test, pca.decode(pca(patches.test))).mean().item(), best.mean(),
+                 rtol=1e-3, atol=0)

@@ -1,8 +1,10 @@
 """The command line on folders of pictures: its files against what the package makes of them, and what it says is wrong."""
 
+import importlib
 import json
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -146,13 +148,37 @@ def test_a_run_goes_on(folder, tmp_path):
     assert len(json.loads((tmp_path / "whole" / "history.json").read_text())) == 2
 
 
-def test_few_pictures_are_one_batch(flat, tmp_path):
+@pytest.mark.parametrize(("n", "processes", "batch"), [(60_000, 1, 128), (4_000, 1, 128), (1_000, 1, 50), (1_000, 4, 48),
+                                                       (100, 1, 8), (5, 1, 5), (5, 2, 4), (1, 1, 1)])
+def test_few_pictures_are_trained_on_in_smaller_batches(n, processes, batch, monkeypatch):
+    monkeypatch.setattr(command_line.parallel, "size", lambda: processes)
+    assert command_line.default_batch(n) == batch
+
+
+def test_very_few_pictures(flat, tmp_path):
     for path in sorted(flat.iterdir())[20:]:
         path.unlink()
     command_line.main(["--data", str(flat), "--size", "8", "--model", "conv", "--hidden-dim", "8", "--device", "cpu",
                        "--epochs", "1", "--out", str(tmp_path / "out")])
     n_test = len(data.from_folder(flat, 8).test)
     assert np.asarray(Image.open(tmp_path / "out" / "reconstructions.png")).shape == (8 * 18, 8 * (n_test * 10 - 2))
+
+
+def test_the_readmes_lines_run(folder, tmp_path, monkeypatch, capsys):
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8").partition("## Your own pictures")[2]
+    command, code = (readme.partition(f"```{language}\n")[2].partition("```")[0] for language in ("bash", "python"))
+    monkeypatch.chdir(tmp_path)
+    folder.rename("my_pictures")
+    smaller = {"64": "16", "epochs 50": "epochs 1", "epochs=50": "epochs=1, batch_size=10", "generate(1000)": "generate(20)",
+               "train.images)\nprint": "train.images, 5)\nprint"}     # for so few pictures
+    for before, after in smaller.items():
+        assert before in command + code
+        command, code = command.replace(before, after), code.replace(before, after)
+    command_line.main(command.split()[3:])
+    assert type(models.load("build/mine/weights.safetensors")) is models.VAE
+    exec(code, {name: importlib.import_module(f"vae_course.{name}") for name in (
+        "data", "models", "objectives", "samples", "training", "widgets")})
+    assert capsys.readouterr().out.count("the floor") == 2
 
 
 # ---------------------------------------------------------------- MNIST, as before
@@ -201,7 +227,8 @@ def test_the_mean_of_pictures_is_taken_in_blocks(tmp_path, monkeypatch):
     (["--size", "3x4x5"], "--size must be.*got '3x4x5'"),
     (["--data", "mnist"], "--size is for a folder of pictures, and --data mnist has its own: leave it out"),
     (["--data", "mnist", "--size", "28"], "--size is for a folder"),
-    (["--model", "conv", "--size", "6"], r"input_shape.*8"),
+    (["--model", "conv", "--size", "6"], "--model conv needs pictures of at least 8×8, got --size 6x6: .*--model vae$"),
+    (["--model", "conv-cvae", "--size", "7x9"], "at least 8×8, got --size 7x9: .*--model cvae$"),
     (["--likelihood", "bernoulli"], "bernoulli.*for pixels that are black or white.*in colour.*--channels 1"),
     (["--binarization", "stochastic"], "stochastic are for pixels that are black or white.*in colour"),
     (["--likelihood", "gaussian", "--binarization", "fixed"], "gaussian is for grey pixels.*--binarization fixed"),

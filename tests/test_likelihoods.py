@@ -262,6 +262,13 @@ def test_a_small_sigma_that_is_fixed_is_the_readers_own_choice():
     assert GaussianLikelihood(1e-4).warning() is None
 
 
+@pytest.mark.parametrize(("sigma", "says"), [(1e-4, True), (0.49 / 255, True), (0.51 / 255, False), (math.nan, False)])
+def test_the_word_comes_at_half_a_step_of_a_pixel(sigma, says):
+    likelihood = GaussianLikelihood(learn_sigma=True)
+    likelihood.logvar.data.fill_(2 * math.log(sigma))
+    assert (likelihood.warning() is not None) == says
+
+
 # ---------------------------------------------------------------- colour
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=lambda likelihood: type(likelihood).__name__)

@@ -389,6 +389,18 @@ def test_what_is_no_example_is_told_with_the_call_that_mends_it(use, shape, x, e
         use(mlp_vae(shape, Z, HIDDEN, likelihood=GaussianLikelihood()), x)
 
 
+@pytest.mark.parametrize(("z", "error", "words"), [
+    (torch.zeros(B, Z, dtype=torch.float64), TypeError, r"float32.*float64: z.to\(torch.float32\)"),
+    (np.zeros((B, Z)), TypeError, "ndarray; torch.as_tensor"), (torch.zeros(Z), ValueError, r"got \(5,\): z.unsqueeze\(0\)"),
+    (torch.zeros(B, Z, dtype=torch.int64), TypeError, r"int64; z.float\(\)"),
+])
+@pytest.mark.parametrize("name", BUILDERS)
+def test_what_is_no_code_is_told_with_the_call_that_mends_it(name, z, error, words):
+    model = BUILDERS[name]((1, 9, 15))
+    with pytest.raises(error, match=rf"^z must .*{words}"):
+        model.decode(z, *condition(model))
+
+
 def test_a_model_in_double_precision_takes_doubles():
     model = mlp_vae(GREY, Z, HIDDEN, likelihood=GaussianLikelihood()).double()
     assert model.encode(torch.zeros(B, *GREY, dtype=torch.float64))[0].shape == (B, Z)

@@ -5,6 +5,7 @@ A message that names a call is tried: the call is made, and must be taken.
 
 import pickle
 import re
+import subprocess
 import sys
 import warnings
 from collections import Counter
@@ -197,7 +198,11 @@ BAD_IMAGES = {  # images, what the message says, and the call that it names
     "[-1, 1]": (torch.from_numpy(COLOUR) / 127.5 - 1, "floats from -1 to 1", "(images + 1) / 2"),
     "a little more than 1": (COLOUR / 250, "to 1.02", "images.clip(0, 1)"),
     "divided twice": (COLOUR / 255 / 255, "divided by 255 twice", "images * 255"),
-    "NaN": (np.where(GREY == GREY[0, 0, 0], np.nan, GREY / 255), "NaN or infinite", "np.nan_to_num(images)"),
+    "NaN": (np.where(GREY == GREY[0, 0, 0], np.nan, GREY / 255), "NaN or infinite",
+            "np.nan_to_num(images, posinf=1, neginf=0)"),
+    "infinite": (torch.from_numpy(np.where(GREY == GREY[0, 0, 0], np.inf, GREY / 255)), "NaN or infinite",
+                 "torch.nan_to_num(images, posinf=1, neginf=0)"),
+    "pictures and labels": ((COLOUR, np.arange(N) % 3), "in one", "data.from_arrays(*images)"),
     "flat": (GREY.reshape(N, -1), r"(23, 54) of whole numbers", "images * 1.0"),
     "flat squares": (noise(N, 784), r"(23, 784)", "images.reshape(-1, 28, 28)"),
     "one colour picture": (noise(40, 30, 3), "or one picture (H, W, C)", "images[:, None]"),
@@ -225,7 +230,8 @@ BAD_IMAGES = {  # images, what the message says, and the call that it names
     "a path": (Path("pictures"), "data.from_folder(folder, size)", None),
     "strings": (np.array(["a", "b"]), "got <U1", None),
     "masked": (np.ma.masked_greater(GREY, 99), "masked values", "images.filled(0)"),
-    "NaN in a table": (np.full((N, 5), np.nan), "NaN or infinite", "np.nan_to_num(images)"),
+    "NaN in a table": (np.where(np.eye(N), [[np.inf], [-np.inf]] * 11 + [[np.nan]], 2.0), "23 NaN or infinite",
+                       "np.nan_to_num(images, posinf=0, neginf=0)"),
     "too large for float32": (np.full((N, 5), 1e200), "float32 can hold", None),
     "what from_arrays returns": (data.ImageSet(torch.from_numpy(COLOUR), None), "ImageSet", "images.images, images.labels"),
 }
@@ -241,7 +247,7 @@ def test_pictures_that_cannot_be_meant_are_refused_and_the_way_out_works(images,
     if call is None or "folder" in call:
         return
     assert call in message
-    mended = eval(call, {"images": images, "np": np, "PIL": PIL, "data": data})
+    mended = eval(call, {"images": images, "np": np, "PIL": PIL, "data": data, "torch": torch})
     if not isinstance(mended, data.ImageData):
         mended = data.from_arrays(*mended if isinstance(mended, tuple) else (mended,))
     assert len(mended.train) >= 2
@@ -365,10 +371,9 @@ def test_an_index_that_fits_nothing_is_refused(saved, which):
     (lambda path: np.save(path, COLOUR / 255), "float64"),
     (lambda path: np.save(path, np.asfortranarray(COLOUR)), "Fortran"),
     (lambda path: np.save(path, np.array([None])), "cannot be read"),
-    (lambda path: np.savez(open(path, "wb"), x=COLOUR), "no .npy file"),
+    (lambda path: (np.savez(path.with_suffix(".npz"), x=COLOUR), path.with_suffix(".npz").rename(path)), "no .npy file"),
     (lambda path: (np.save(path, COLOUR), path.write_bytes(path.read_bytes()[:-9])), "cannot be read"),
 ])
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_file_without_pictures_is_refused(tmp_path, write, words):
     path = tmp_path / "x.npy"
     write(path)
@@ -731,6 +736,15 @@ def test_a_disk_without_room_is_named_before_it_is_full(folder, tmp_path, monkey
     assert not list(tmp_path.glob("x.npy*"))
 
 
+def test_more_pictures_than_the_memory_holds_are_refused_at_once_and_go_into_a_file(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(storing.runtime, "free_memory", lambda device: 2 * 8 * 3 * 8 * 8 - 1)   # there are 8 files
+    with pytest.raises(data.DataError, match=r"0.0 GB are free: pass file=\"build/pictures.npy\""):
+        data.from_folder(folder, 8)
+    assert len(data.from_folder(folder, 8, file=tmp_path / "pictures.npy").train) == 6
+    monkeypatch.setattr(storing.runtime, "free_memory", lambda device: 2 * 8 * 3 * 8 * 8)
+    assert len(data.from_folder(folder, 8).train) == 6
+
+
 # ---------------------------------------------------------------- data sets
 
 class Yields(Dataset):
@@ -830,7 +844,8 @@ BAD_DATASETS = {  # the data set, what the message says, and what may be given i
     "0–255 as floats": (Yields(lambda k: COLOUR[k] * 1.0), "floats from 0 to 255", "[x / 255 for x in dataset]"),
     "dark": (Yields(lambda k: (Image.fromarray(GREY[k] // 16), 0)), "from 0 to 15",
              "[(np.asarray(x) / 15, y) for x, y in dataset]"),
-    "NaN": (Yields(lambda k: np.full((H, W), np.nan)), "NaN or infinite", "[np.nan_to_num(x) for x in dataset]"),
+    "NaN": (Yields(lambda k: np.full((H, W), np.nan)), "NaN or infinite",
+            "[np.nan_to_num(x, posinf=1, neginf=0) for x in dataset]"),
     "flat": (Yields(lambda k: noise(784)), "rows of 784 whole numbers", "[x.reshape(28, 28) for x in dataset]"),
     "ambiguous": (Yields(lambda k: noise(3, 50, 3)), "may be (N, C, H, W) or (N, H, W, C)", None),
     "one-hot": (Yields(lambda k: (COLOUR[k], torch.eye(3)[k % 3])), "3 numbers for a label",
@@ -869,7 +884,9 @@ def test_what_prepares_uint8_names_the_call_for_other_types(prepare):
         prepare(floats)
     by = eval(re.search(r"prepared by ([\w.]+)", str(caught.value))[1])
     assert by(floats).shape == floats.shape
-    for wrong in (COLOUR, [1, 2], COLOUR.tolist()):
+    with pytest.raises(TypeError, match=r"got ndarray: pass torch.from_numpy\(images\)"):
+        prepare(COLOUR)
+    for wrong in (COLOUR / 255, [1, 2], COLOUR.tolist()):
         with pytest.raises(TypeError, match=r"pass data.from_arrays\(images\).train.images"):
             prepare(wrong)
 
@@ -881,6 +898,44 @@ def test_a_table_is_prepared_unchanged():
                          ([1.0], "from_arrays")):
         with pytest.raises(TypeError, match=f"x must be a float32 tensor, got .*{words}"):
             data.unchanged(wrong)
+
+
+def test_a_folder_whose_names_are_no_text_is_read_and_said(tmp_path, capsys):
+    try:
+        for k in range(3):
+            draw(tmp_path / "in" / f"\udcff{k}.png", noise(9, 9))
+        (tmp_path / "in" / "\udcfe.png").write_bytes(b"")
+    except (OSError, UnicodeEncodeError):
+        pytest.skip("this system has no such names")
+    data.from_folder(tmp_path / "in", 8)
+    assert "(?.png: no picture, or damaged)" in capsys.readouterr().out
+
+
+def test_folders_that_contain_themselves_end(tmp_path):
+    (tmp_path / "a").mkdir()
+    try:
+        (tmp_path / "a" / "again").symlink_to(tmp_path)
+    except OSError:
+        pytest.skip("this system has no links")
+    with pytest.raises(data.DataError, match="holds no pictures"):
+        data.from_folder(tmp_path, 8)
+
+
+def test_a_table_of_pandas(capsys):
+    pandas = pytest.importorskip("pandas")
+    rows = pandas.DataFrame(np.random.default_rng(0).normal(size=(N, 4)), columns=list("abcd"))
+    labels = pandas.Series(["x", "y"] * 11 + ["x"])
+    loaded = data.from_arrays(rows, labels)
+    assert pictures(loaded) == as_counted(rows.to_numpy().astype(np.float32)) and loaded.classes == ("x", "y")
+    with pytest.raises(ValueError, match=r"pass np.asarray\(labels\).reshape\(-1\)"):
+        data.from_arrays(rows, labels.to_frame())
+    with pytest.raises(ValueError, match=r"np.asarray\(images\).reshape\(-1, 28, 28\)"):
+        data.from_arrays(pandas.DataFrame(noise(N, 784)))
+
+
+def test_the_package_brings_no_widgets_with_it():
+    code = "import sys; from vae_course import data; sys.exit('ipywidgets' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_a_bar_is_shown_only_where_somebody_sees_it(monkeypatch):

@@ -4,7 +4,6 @@ import io
 import re
 import subprocess
 import sys
-import types
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from vae_course import plots
+from vae_course.data import ImageData, ImageSet
 from vae_course.plots import (
     CLASS_COLOURS,
     COLOURS,
@@ -199,8 +199,10 @@ NOT_PICTURES = {  # what came → what the message says, and the way out that it
     "a number": (0.5, "Give several numbers.", None),
     "several sizes": ([np.zeros((4, 6)), np.zeros((4, 7))], "must all have one size, and got several.", None),
     "several heights": ([np.zeros((3, 4, 6)), np.zeros((3, 5, 6))], "data.from_folder(folder, size) brings pictures", None),
-    "a dataset": (types.SimpleNamespace(images=GREY), "got SimpleNamespace. Give the pictures themselves, e.g. its images",
-                  "images.images"),
+    "a set": (ImageSet(torch.tensor(GREY), None), "got ImageSet. Give the pictures themselves, its images.",
+              "images.images"),
+    "a data set": (ImageData("mine", ImageSet(torch.tensor(GREY), None), ImageSet(torch.tensor(GREY[:3]), None)),
+                   "got ImageData. Give the pictures themselves, its train.images.", "images.train.images"),
     "paths": (["a.png", "b.png"], "got list. Give the pictures themselves; data.from_dataset(dataset) and "
               "data.from_folder(folder, size) make arrays", None),
     "None": (None, "must be an array of numbers, got NoneType", None),
@@ -364,7 +366,7 @@ def test_codes_are_drawn_with_the_number_of_each_class_at_its_median(ax):
 def test_codes_are_drawn_with_the_names_of_their_classes(ax):
     codes, labels = np.array([[0, 0], [2, 1], [4, 8], [5, 5]]), torch.tensor([2, 2, 2, 0])
     draw_codes(torch.tensor(codes), labels, ax, classes=("Ankle boot", "coat", "a very long name of a class"))
-    assert {text.get_text(): text.get_position() for text in ax.texts} == {"a very long n…": (2, 1), "Ankle boot": (5, 5)}
+    assert {text.get_text(): text.get_position() for text in ax.texts} == {"a very lon…ass": (2, 1), "Ankle boot": (5, 5)}
 
 
 @pytest.mark.parametrize("codes, labels, classes, words", [

@@ -222,3 +222,44 @@ def test_nothing_is_read_while_a_function_is_compiled():
     with runtime.checking_values():
         torch.compile(function, backend="eager", fullgraph=True)(torch.zeros(2))
     assert seen == [False]
+
+
+# ---------------------------------------------------------------- memory
+
+@pytest.fixture
+def system(monkeypatch, tmp_path):
+    """A system that tells this much of its memory."""
+    def tell(meminfo: str = "", limit: str = "", stat: str = ""):
+        for name, text in (("meminfo", meminfo), ("limit", limit), ("stat", stat)):
+            (tmp_path / name).write_text(text)
+        monkeypatch.setattr(runtime, "MEMINFO", tmp_path / "meminfo")
+        monkeypatch.setattr(runtime, "CONTAINER", [(tmp_path / "none", tmp_path / "none", "anon"),
+                                                   (tmp_path / "limit", tmp_path / "stat", "anon")])
+    return tell
+
+
+MEMINFO = "MemTotal:       24684752 kB\nMemFree:         1 kB\nMemAvailable:   2000 kB\n"
+
+
+@pytest.mark.parametrize(("limit", "stat", "free"), [
+    ("", "", 2000 * 1024), ("max\n", "anon 5\n", 2000 * 1024), ("1000000\n", "file 7\nanon 300000\n", 700_000),
+    ("1000\n", "anon 5000\n", 0), ("9000000\n", "anon 5\n", 2000 * 1024),
+])
+def test_free_memory_is_the_machines_or_what_a_container_leaves(system, limit, stat, free):
+    system(MEMINFO, limit, stat)
+    assert runtime.free_memory("cpu") == free
+
+
+def test_free_memory_where_the_system_tells_less(system, monkeypatch):
+    system()
+    monkeypatch.setattr(runtime.os, "sysconf", {"SC_PHYS_PAGES": 1000, "SC_PAGE_SIZE": 4096}.__getitem__, raising=False)
+    assert runtime.free_memory("cpu") == 1000 * 4096 // 2
+    monkeypatch.delattr(runtime.os, "sysconf")
+    assert runtime.free_memory("cpu") == 4 * 2**30
+
+
+def test_free_memory_of_a_gpu_counts_what_torch_keeps(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 9000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 500)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 200)
+    assert runtime.free_memory("cuda") == 1300

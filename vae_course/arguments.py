@@ -16,7 +16,8 @@ def check_float(**tensors: Tensor) -> None:
         if not isinstance(tensor, Tensor):
             numbers = isinstance(tensor, np.ndarray | list | tuple)
             raise TypeError(f"{name} must be a floating-point tensor, got {type(tensor).__name__}"
-                            + (f"; torch.as_tensor({name}, dtype=torch.float32)" if numbers else ""))
+                            + (f"; torch.as_tensor({name}, dtype=torch.float32)" if numbers else "")
+                            + (f"; data.grey({name}.images)" if hasattr(tensor, "images") else ""))
         if not tensor.is_floating_point():
             way_out = f"turn pixels into [0, 1] with data.grey({name})" if tensor.dtype == torch.uint8 else f"{name}.float()"
             raise TypeError(f"{name} must be a floating-point tensor, got {tensor.dtype}; {way_out}")
@@ -32,8 +33,8 @@ def check_examples(x: Tensor, shape: Sequence[int], dtype: torch.dtype = torch.f
     """
     check_float(x=x)
     if x.dtype != dtype:
-        raise TypeError(f"x must be {dtype}, as the model's weights are, got {x.dtype}: x.to({dtype})"
-                        + (", which is x.float()" if dtype == torch.float32 else ""))
+        raise TypeError(f"x must be {dtype}, as the model's weights are, got {x.dtype}: "
+                        + ("x.float()" if dtype == torch.float32 else f"model.float(), or x.to({dtype})"))
     if x.ndim != 1 + len(shape) or tuple(x.shape[1:]) != tuple(shape):
         raise ValueError(f"x must have shape (B, {', '.join(map(str, shape))}), got {tuple(x.shape)}: "
                          f"{_reshaped(tuple(x.shape), tuple(shape))}")

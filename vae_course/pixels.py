@@ -7,7 +7,9 @@ SIDE = 8    # (a, b, 3) with a and b at least that is more likely one picture in
 
 
 def as_array(values) -> np.ndarray:
-    """NumPy of numbers in any form: an array, a tensor on any device, or a list of these."""
+    """NumPy of numbers in any form: an array, a tensor on any device, a list of these, or what is such when it is sliced."""
+    if hasattr(values, "shape") and not hasattr(values, "__array__"):
+        values = values[:]  # e.g. data.ImageFile
     if hasattr(values, "detach"):
         values = values.detach().cpu()
         return (values.float() if "bfloat16" in str(values.dtype) else values).numpy()  # NumPy has no bfloat16
@@ -31,12 +33,18 @@ def as_pictures(images, name: str = "images") -> np.ndarray:
         ValueError: if `images` has another shape, or one that can be read in two ways, or numbers that are neither. The
             message says what to do.
     """
+    found = in_one_layout(images, name)
+    check_range(found, name)
+    return found
+
+
+def in_one_layout(images, name: str = "images") -> np.ndarray:
+    """As `as_pictures`, whatever their numbers are."""
     pixels = _numbers(images, name)
     found = _channels_last(pixels) if pixels.ndim in (3, 4) and pixels.size else None
     if found is None or _may_be_one(pixels.shape):
         raise ValueError(f"{name} must have shape (n, H, W), (n, 1, H, W), (n, 3, H, W) or (n, H, W, 3) with n ≥ 1, got "
                          f"{pixels.shape}. {_way_out_of_many(pixels.shape, name)}")
-    check_range(found, name)
     return found
 
 
@@ -95,15 +103,18 @@ def way_into_range(low: float, high: float, name: str) -> str:
 
 def _numbers(images, name: str) -> np.ndarray:
     """As NumPy. Raises ValueError if these are no numbers, or do not fill a rectangle."""
+    inside = next((part for part in ("images", "train") if hasattr(images, part)), None)
+    if inside:
+        raise ValueError(f"{name} must be an array of numbers, got {type(images).__name__}. Give the pictures themselves, "
+                         f"its {'train.images' if inside == 'train' else inside}.")
     try:
         pixels = as_array(images)
     except ValueError as error:
         raise ValueError(f"{name} must all have one size, and got several. data.from_folder(folder, size) brings pictures "
                          f"to one size.") from error
     if pixels.dtype.kind not in "fiub":
-        inside = next((f", e.g. its {part}" for part in ("images", "train") if hasattr(images, part)), "")
-        raise ValueError(f"{name} must be an array of numbers, got {type(images).__name__}. Give the pictures themselves"
-                         f"{inside}; data.from_dataset(dataset) and data.from_folder(folder, size) make arrays of others.")
+        raise ValueError(f"{name} must be an array of numbers, got {type(images).__name__}. Give the pictures themselves; "
+                         f"data.from_dataset(dataset) and data.from_folder(folder, size) make arrays of others.")
     return pixels
 
 

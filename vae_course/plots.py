@@ -174,8 +174,9 @@ def class_name(label: int, classes: Sequence[str] | None) -> str:
 
 
 def shortened(name: str, most: int = 14) -> str:
-    """A name in at most that many letters, the rest as "…"."""
-    return name if len(name) <= most else name[:most - 1].rstrip() + "…"
+    """A name in at most that many letters, "…" for those before its last three: names of classes may differ there alone."""
+    end = name[-3:] if most >= 8 else ""
+    return name if len(name) <= most else name[:max(0, most - 1 - len(end))].rstrip() + "…" + end
 
 
 def draw_curves(curves: Mapping[str, Sequence[float]], ax, *, x: Sequence[float] | None = None, xlabel: str = "epoch",

@@ -50,9 +50,10 @@ def place(words: str) -> list[float]:
 
 
 def names_choice(explorer: Explorer, menu, words: str) -> bool:
-    """Whether the words of a style explorer say the digit that its menu asks for; other explorers word it freely."""
-    digit = menu.locator("option:checked").inner_text()
-    told = {"style-pad": rf"^digit {digit} ", "style-mix": rf"drawn as digit {digit}$"}
+    """Whether the words of a style explorer say the class that its menu asks for; other explorers word it freely."""
+    kind = menu.evaluate("menu => menu.labels[0].innerText")  # digit, or class
+    asked = re.escape(f"{kind} {menu.locator('option:checked').inner_text()}".replace("\xa0", " "))
+    told = {"style-pad": rf"^{asked} ", "style-mix": rf"drawn as {asked}$"}
     return bool(re.search(told.get(explorer.kind, ""), words))
 
 

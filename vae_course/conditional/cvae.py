@@ -57,13 +57,13 @@ class CVAE(VAE):
         """Whether the prior is N(0, I) whatever y is."""
         return self.prior is None and getattr(self.prior_parameters, "__func__", None) is CVAE.prior_parameters
 
-    def note_training_data(self, x: Tensor, *condition: Tensor) -> None:
+    def note_training_data(self, x: object, *condition: Tensor) -> None:
         """Remember which classes the model is trained on, so that `generate` can refuse others.
 
         `training.fit` calls this with its training data before the first step; a loop of your own may do the same.
 
         Args:
-            x: (N, *input_shape) images.
+            x: the images, as `fit` was given them; not looked at.
             condition: the labels (N,), where the condition is `OneHot`; anything else is passed over.
         """
         if condition and isinstance(self.condition, OneHot):

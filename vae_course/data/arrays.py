@@ -45,7 +45,7 @@ def from_arrays(images: Any, labels: Any = None, *, test_fraction: float = 1 / 6
     if isinstance(images, ImageFile):
         return _from_file(images, labels, test_fraction, seed, device)
     given = as_array(images)
-    layout, arrange = arrangement(given.array.shape, given.array.dtype.kind == "f", given.turned)
+    layout, arrange = arrangement(given.array.shape, given.array.dtype.kind == "f", given.name, given.turned)
     file = whole_file(given.array)
     if file is not None:
         return _from_file(file, labels, test_fraction, seed, device)
@@ -55,7 +55,7 @@ def from_arrays(images: Any, labels: Any = None, *, test_fraction: float = 1 / 6
     for part in blocks(len(given.array), given.array[:1].nbytes):
         values.take(given.array[part])
     if given.array.ndim == 2:
-        said = _check_table(given.array.shape, values, given.mended)
+        said = _check_table(given.array.shape, values, given.name, given.mended)
         halves = [_converted(given.array, index, lambda block: block.astype(np.float32)) for index in parts]
         return assembled("own table", halves, understood, parts, device, said)
     pixels = Pixels("images", given.mended)
@@ -79,7 +79,7 @@ def _from_file(file: ImageFile, labels: Any, test_fraction: float, seed: int, de
     for block in file.split(max(1, BLOCK_BYTES * len(file) // file.nbytes)):
         values.take(block.numpy())
     if table:
-        _check_table(tuple(file.shape), values, pixels.mended)
+        _check_table(tuple(file.shape), values, "images[:]", pixels.mended)
     else:
         pixels.largest = int(values.high)
         pixels.check_brightness()
@@ -87,14 +87,15 @@ def _from_file(file: ImageFile, labels: Any, test_fraction: float, seed: int, de
     return assembled(file.path.stem, halves, understood, parts, device, [f"They stay in {file.path.name}."])
 
 
-def _check_table(shape: tuple[int, ...], values: Range, mended: Callable[[str], str]) -> list[str]:
+def _check_table(shape: tuple[int, ...], values: Range, name: str, mended: Callable[[str], str]) -> list[str]:
     """What there is to say of a table; ValueError for one that float32 cannot hold."""
-    Pixels(f"images, a table {shape},", mended).check_finite(values)
+    Pixels(f"images, a table {shape},", mended).check_finite(values, largest=0)
     if max(abs(values.low), abs(values.high)) > float(np.finfo(np.float32).max):
         raise ValueError(f"images, a table {shape}, must hold numbers that float32 can hold, got {values.low:g} to "
                          f"{values.high:g}: take logarithms, or scale the columns")
     picture = as_a_picture(shape[1]) if values.low >= 0 and values.high <= 255 else ""
-    return [f"If the rows are flattened pictures, pass images.reshape(-1, {picture})."] if picture else []
+    said = [f"If the rows are flattened pictures, pass {name}.reshape(-1, {picture})."] if picture else []
+    return said + (["If it is one picture, it is too few."] if shape[0] == shape[1] else [])
 
 
 def _converted(array: np.ndarray, index: Tensor, make: Callable[[np.ndarray], np.ndarray]) -> Tensor:

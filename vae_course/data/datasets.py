@@ -133,7 +133,8 @@ class _Reading:
         elif array.ndim > 2 and not is_pillow:
             stacked = f"np.stack([np.asarray(x) for {'x, y' if with_label else 'x'} in dataset])"
             try:
-                self.arrange = arrangement((n, *array.shape), False, lambda axes: f"np.transpose(images, {axes})")[1]
+                _, self.arrange = arrangement((n, *array.shape), False, "images",
+                                              lambda axes: f"np.transpose(images, {axes})")
             except ValueError as error:
                 raise ValueError(f"{WHAT}; of images = {stacked}, which data.from_arrays takes: {error}") from None
 
@@ -141,7 +142,7 @@ class _Reading:
         """(k, …) as they came to (k, C, H, W) uint8, or rows of a table to (k, D) float32; ValueError for wrong values."""
         values = Range(block.dtype).take(block)
         if self.is_table:
-            self.pixels.check_finite(values)
+            self.pixels.check_finite(values, largest=0)
             return block.astype(np.float32)
         self.pixels.check(values)
         return self.pixels(self.arrange(block))

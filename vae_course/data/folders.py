@@ -19,7 +19,7 @@ from torch import Tensor
 from vae_course import runtime
 from vae_course.data.images import ImageData
 from vae_course.data.labels import understand
-from vae_course.data.listing import Listing, listed
+from vae_course.data.listing import Listing, listed, printable
 from vae_course.data.pillow import as_pixels, has_alpha, is_deep, is_grey
 from vae_course.data.pixels import Pixels
 from vae_course.data.splitting import assembled, check_split, pick, split
@@ -114,7 +114,7 @@ def _read_all(found: Listing, size: tuple[int, int], channels: int | None, path:
     said += [sentence.format(n=f"{outcome.facts[sentence]:,}") for sentence in sorted(outcome.facts)]
     if outcome.broken:
         said.append(f"Left out, as they cannot be read: {len(outcome.broken):,} ({_reasons(outcome.broken)}).")
-    names = None if not found.classes else [path.parent.name for path in outcome.kept]
+    names = None if not found.classes else [printable(path.parent.name) for path in outcome.kept]
     return images, names, [*said, *found.said]
 
 
@@ -170,7 +170,7 @@ def _reason(error: Exception) -> str:
 
 def _reasons(broken: dict[Path, str]) -> str:
     """The first of the files that could not be read, with the reason of each."""
-    shown = [f"{path.name}: {reason}" for path, reason in list(broken.items())[:MANY]]
+    shown = [f"{printable(path.name)}: {reason}" for path, reason in list(broken.items())[:MANY]]
     return "; ".join(shown) + (f"; and {len(broken) - MANY:,} more" if len(broken) > MANY else "")
 
 

@@ -22,6 +22,7 @@ class Given(NamedTuple):
     """The array, and how messages shall write what the reader can do with what came."""
 
     array: np.ndarray
+    name: str                           # what it is called where it is an array: "images", or "np.asarray(images)"
     turned: Callable[[tuple], str]      # an order of the axes → the call that makes it
     mended: Callable[[str], str]        # a change of x, as "{x} / 255" → the call that makes it
 
@@ -34,8 +35,9 @@ def as_array(images: Any) -> Given:
     """
     if isinstance(images, Tensor):
         tensor = (images.to_dense() if images.layout != torch.strided else images).detach().cpu()
-        return Given((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy(),
-                     lambda axes: f"images.permute{axes}", lambda change: change.format(x="images"))
+        other = tensor.is_floating_point() and tensor.dtype not in (torch.float16, torch.float32, torch.float64)
+        return Given((tensor.float() if other else tensor).numpy(), "images", lambda axes: f"images.permute{axes}",
+                     lambda change: change.replace("np.nan_to_num(", "torch.nan_to_num(").format(x="images"))
     _refuse(images)
     listed = isinstance(images, (list, tuple))
     array = _stacked(list(images)) if listed else images if isinstance(images, np.memmap) else np.asarray(images)
@@ -45,7 +47,7 @@ def as_array(images: Any) -> Given:
         hint = ": pass np.abs(images)" if array.dtype.kind == "c" else ""
         raise TypeError(f"{WHAT}, got {array.dtype} {array.shape}{hint}")
     name = "images" if type(images) in (np.ndarray, np.memmap) else "np.asarray(images)"
-    return Given(array, lambda axes: f"np.transpose(images, {axes})", lambda change: change.format(x=name))
+    return Given(array, name, lambda axes: f"np.transpose(images, {axes})", lambda change: change.format(x=name))
 
 
 def whole_file(array: np.ndarray) -> ImageFile | None:
@@ -88,7 +90,8 @@ def _refuse(images: Any) -> None:
     if hasattr(images, "toarray"):
         raise TypeError(f"{WHAT}, got {kind}: pass images.toarray()")
     if not hasattr(images, "__array__") and not isinstance(images, (list, tuple)):
-        hint = ": pass list(images)" if isinstance(images, Iterable) else ""
+        hint = (": data.from_dataset(images) takes what has a length and images[0]" if hasattr(images, "__getitem__") else
+                ": pass list(images)" if isinstance(images, Iterable) else "")
         raise TypeError(f"{WHAT}, got {kind}{hint}")
 
 
@@ -100,6 +103,11 @@ def _stacked(pictures: list) -> np.ndarray:
     if isinstance(first, (str, os.PathLike)):
         raise TypeError(f"{WHAT}, got a list of {type(first).__name__}: data.from_folder(folder, size) reads files; or pass "
                         f"[PIL.Image.open(name) for name in images], if all have one size")
+    if len(pictures) == 2 and axes_of(first) > 1 and axes_of(pictures[1]) == 1:
+        raise TypeError(f"{WHAT}, got pictures and labels in one: pass data.from_arrays(*images)")
+    if isinstance(first, Mapping):
+        raise TypeError(f"{WHAT}, got a list of {type(first).__name__} with the keys {', '.join(map(repr, first))}: pass "
+                        f"[row[key] for row in images] of one")
     if isinstance(first, (list, tuple)) and len(first) == 2 and axes_of(first[0]) >= 2 and axes_of(first[1]) <= 1:
         raise TypeError(f"{WHAT}, got a list of pairs: data.from_dataset(images) takes it, or pass both apart: "
                         f"data.from_arrays([x for x, y in images], [y for x, y in images])")

@@ -1,8 +1,10 @@
 """Pictures with their labels and splits, and the ways to turn uint8 pictures into pixels in [0, 1]."""
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,7 +45,9 @@ def check_images(images: Tensor, of_floats: str = "data.unchanged") -> None:
     if isinstance(images, Tensor):
         way = f"floats in [0, 1] are prepared by {of_floats}, or made uint8 by" if images.is_floating_point() else "pass"
         raise TypeError(f"{what} {images.dtype}: {way} data.from_arrays(images).train.images")
-    way = "images[:100], some of them" if isinstance(images, ImageFile) else "data.from_arrays(images).train.images"
+    way = ("images[:100], some of them" if isinstance(images, ImageFile) else
+           "torch.from_numpy(images)" if getattr(images, "dtype", None) == np.uint8 else
+           "data.from_arrays(images).train.images")
     raise TypeError(f"{what} {type(images).__name__}: pass {way}")
 
 
@@ -96,11 +100,14 @@ def fixed(images: Tensor) -> Tensor:
 # ---------------------------------------------------------------- splits
 
 def hold_out(data: ImageSet, n: int, seed: int = 0) -> tuple[ImageSet, ImageSet]:
-    """Split off n random examples, for validation: returns (the rest, the n held out); disjoint, the same every time."""
+    """Split off n random examples, for validation: returns (the rest, the n held out); disjoint, the same every time.
+
+    Pictures in an `ImageFile` stay there.
+    """
     if not isinstance(data, ImageSet):
         way = "data.train" if isinstance(data, ImageData) else "data.ImageSet(images, labels)"
         raise TypeError(f"data must be an ImageSet, got {type(data).__name__}: pass {way}")
-    if not isinstance(n, int) or isinstance(n, bool) or not 0 < n < len(data):
+    if not isinstance(n, Integral) or isinstance(n, bool) or not 0 < n < len(data):
         hint = f"; for a share pass n=round({n!r} * len(data))" if isinstance(n, float) and 0 < n < 1 else ""
         raise ValueError(f"n must lie between 1 and {len(data) - 1}, got {n!r}{hint}")
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed)).to(data.images.device)

@@ -109,11 +109,11 @@ def _why_empty(root: Path, top: _Content, others: list[Path]) -> str:
     return "it is empty; name the folder of the pictures"
 
 
-def _first_picture(folders: list[Path]) -> Path | None:
-    """A picture in one of these folders, or somewhere in theirs."""
-    for folder in folders:
+def _first_picture(folders: list[Path], depth: int = 5) -> Path | None:
+    """A picture in one of these folders, or somewhere in theirs, but not without end: links may go round in circles."""
+    for folder in folders if depth else ():
         content = _content(folder)
-        found = content.pictures[0] if content.pictures else _first_picture(content.subfolders)
+        found = content.pictures[0] if content.pictures else _first_picture(content.subfolders, depth - 1)
         if found is not None:
             return found
     return None
@@ -127,4 +127,9 @@ def _heic(paths: list[Path]) -> str:
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    return ", ".join(map(printable, names[:3])) + (", …" if len(names) > 3 else "")
+
+
+def printable(name: str) -> str:
+    """The name of a file without bytes that are no text, which some systems allow and `print` does not."""
+    return name.encode("utf-8", "replace").decode()

@@ -49,11 +49,11 @@ class Pixels:
             raise ValueError(f"{self.name} must hold whole numbers from 0 to 255, or floats in [0, 1], got {values.dtype} "
                              f"from {low} to {high}: pass {self.mended(change)}")
 
-    def check_finite(self, values: "Range") -> None:
-        """Raise ValueError where numbers are NaN or infinite."""
+    def check_finite(self, values: "Range", largest: int = 1) -> None:
+        """Raise ValueError where numbers are NaN or infinite; `largest` is what the reader may put for infinity."""
         if values.n_bad:
-            raise ValueError(f"{self.name} must hold finite numbers, got {values.n_bad:,} NaN or infinite: "
-                             f"pass {self.mended('np.nan_to_num({x})')}, or leave out what has them")
+            raise ValueError(f"{self.name} must hold finite numbers, got {values.n_bad:,} NaN or infinite: leave out what "
+                             f"has them, or pass {self.mended(f'np.nan_to_num({{x}}, posinf={largest}, neginf=0)')}")
 
     def check_brightness(self) -> None:
         """Raise ValueError where no pixel of any picture exceeds 16 of 255: a question, since it can be meant."""
@@ -111,7 +111,9 @@ class Range:
 
     def take(self, block: np.ndarray) -> "Range":
         """Look at one more block."""
-        if block.dtype.kind == "f" and not np.isfinite(block.sum(dtype=np.float64)):
+        with np.errstate(all="ignore"):
+            suspicious = block.dtype.kind == "f" and not np.isfinite(block.sum(dtype=np.float64))
+        if suspicious:
             finite = np.isfinite(block)
             self.n_bad += int(block.size - finite.sum())
             block = block[finite]

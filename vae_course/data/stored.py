@@ -150,6 +150,7 @@ def _header(path: Path) -> tuple[int, tuple[int, ...], torch.dtype]:
     except Exception as error:  # damaged in one of many ways, empty, or no .npy file at all
         raise DataError(f"{path} cannot be read ({error}); {what}") from error
     if not isinstance(array, np.memmap):
+        array.close()
         raise DataError(f"{path} is no .npy file but {type(array).__name__}; {what}")
     if array.ndim < 2 or array.dtype not in DTYPES or not array.flags.c_contiguous:
         order = "" if array.flags.c_contiguous else " in Fortran's order; np.save(path, np.ascontiguousarray(array))"

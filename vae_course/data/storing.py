@@ -13,15 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
-from tqdm.notebook import tqdm_notebook
 
+from vae_course import runtime
 from vae_course.data.stored import DataError, ImageFile
 
 
 def bar(total: int, unit: str) -> tqdm:
     """A bar that comes after a second and is gone at the end; nothing where nobody sees it: in a pipe or a log."""
-    seen = issubclass(tqdm, tqdm_notebook) or sys.stderr.isatty()
-    return tqdm(total=total, unit=unit, leave=False, delay=1, mininterval=0.5, disable=not seen)
+    in_a_notebook = any(parent.__name__ == "tqdm_notebook" for parent in tqdm.__mro__)     # as tqdm.auto chose
+    return tqdm(total=total, unit=unit, leave=False, delay=1, mininterval=0.5,
+                disable=not (in_a_notebook or sys.stderr.isatty()))
 
 
 def stored(parts: Iterable[np.ndarray], n: int, path: Path | None) -> Tensor | ImageFile:
@@ -33,13 +34,14 @@ def stored(parts: Iterable[np.ndarray], n: int, path: Path | None) -> Tensor | I
         path: the file, which is replaced; None for the memory.
 
     Raises:
-        DataError: if the file cannot be written.
+        DataError: if the file cannot be written, or the memory has no room.
     """
     if path is not None:
         return _written(parts, n, path)
     out, filled = np.empty(0), 0
     for block in parts:
         if filled == 0:
+            _check_memory(n * block[:1].nbytes)
             out = np.empty((n, *block.shape[1:]), block.dtype)
         out[filled:filled + len(block)] = block
         filled += len(block)
@@ -112,6 +114,14 @@ def _write_header(file, n: int, block: np.ndarray) -> int:
     np.lib.format.write_array_header_1_0(file, {"descr": np.lib.format.dtype_to_descr(block.dtype), "fortran_order": False,
                                                 "shape": (n, *block.shape[1:])})
     return file.tell()
+
+
+def _check_memory(n_bytes: int) -> None:
+    """Before hours are spent on it; twice the size, since the two sets are copied out of all."""
+    free = runtime.free_memory("cpu")
+    if 2 * n_bytes > free:
+        raise DataError(f"the pictures would take {2 * n_bytes / 1e9:.1f} GB of memory; {free / 1e9:.1f} GB are free: "
+                        f"pass file=\"build/pictures.npy\", which keeps them on the disk, or choose a smaller size")
 
 
 def _check_room(path: Path, n_bytes: int) -> None:

@@ -136,7 +136,7 @@ class GaussianLikelihood(nn.Module):
     def warning(self) -> str | None:
         """What is wrong with a learned σ that runs to zero, and what people do about it; None if nothing is."""
         sigma = self.sigma.item()
-        if not self.logvar.requires_grad or sigma >= 0.5 * PIXEL_STEP:
+        if not self.logvar.requires_grad or not sigma < 0.5 * PIXEL_STEP:   # no word about NaN
             return None
         return (f"the learned σ has shrunk to {sigma:.2g}, below half a pixel's step of 1/255: the decoder's σ runs to "
                 f"zero, since these examples can be reproduced (almost) exactly, and the ELBO then grows without limit and "

@@ -149,6 +149,11 @@ class VAE(nn.Module):
         if z.ndim != 2 or z.shape[1] != self.latent_dim:
             way_out = ": z.unsqueeze(0)" if z.shape == (self.latent_dim,) else ""
             raise ValueError(f"z must have shape (B, {self.latent_dim}), got {tuple(z.shape)}{way_out}")
+        weight = next(self.decoder.parameters(), z) if isinstance(self.decoder, nn.Module) else z   # it may be a function
+        if z.dtype != weight.dtype:
+            raise TypeError(f"z must be {weight.dtype}, as the decoder's weights are, got {z.dtype}: z.to({weight.dtype})")
+        if z.device != weight.device:
+            raise ValueError(f"z must be on the model's device, got {z.device}: z.to({str(weight.device)!r})")
 
     def _checked_posterior(self, x: Tensor, encoded: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """What the encoder made of x, as float32, also under autocast: the KL is a difference of large terms."""

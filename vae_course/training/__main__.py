@@ -38,6 +38,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "vae": models.mlp_vae, "conv": models.conv_vae, "cvae": conditional.mlp_cvae, "conv-cvae": conditional.conv_cvae,
     "class-means": conditional.class_mean_vae,
 }
+ANY_SIZE = {"conv": "vae", "conv-cvae": "cvae"}     # instead of convolutions
 WITH_LABELS = ("cvae", "conv-cvae", "class-means")
 # A learned σ keeps a floor, as it would run to zero on pictures that can be reproduced exactly.
 LIKELIHOODS: dict[str, Callable[[], nn.Module]] = {
@@ -107,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--log", type=Path, nargs="?", const=True, metavar="FOLDER",
                    help="write TensorBoard's files too, to OUT/log if no folder is named")
     p.add_argument("--epochs", type=int, default=20)
-    p.add_argument("--batch-size", type=int, help="examples a step, of all processes together; 128, or all if fewer")
+    p.add_argument("--batch-size", type=int, help="examples a step, of all processes together; 128, less for a few pictures")
     p.add_argument("--learning-rate", type=float, default=3e-3)
     p.add_argument("--latent-dim", type=int, default=20)
     p.add_argument("--hidden-dim", type=int, default=400)
@@ -115,8 +116,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--device", help="cuda, mps or cpu; the fastest there is if left out")
     p.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out, with the same options")
-    p.add_argument("--extend", choices=SCHEDULES,
-                   help="with --resume and more --epochs: the schedule of the epochs that are added to a finished run")
+    p.add_argument("--extend", choices=SCHEDULES, help="with --resume and more --epochs: the schedule of the added epochs")
     return p
 
 
@@ -130,6 +130,9 @@ def settle(options: argparse.Namespace) -> None:
         raise ValueError(f"--data must be {', '.join(DATA)} or a folder of pictures, and there is no folder "
                          f"{options.data!r} in {Path.cwd()}")
     options.size = None if named else size(options)
+    if options.size and min(options.size) < 8 and options.model in ANY_SIZE:
+        raise ValueError(f"--model {options.model} needs pictures of at least 8×8, got --size {options.size[0]}x"
+                         f"{options.size[1]}: a larger --size, or --model {ANY_SIZE[options.model]}")
     binary = options.binarization in ("stochastic", "fixed") or (named and options.binarization is None)
     if options.likelihood is None:
         options.likelihood = "bernoulli" if binary or named else "discretized-logistic"
@@ -222,7 +225,7 @@ def train_and_save(options: argparse.Namespace, device: torch.device) -> None:
     train, test = ((part.images, part.labels) if options.model in WITH_LABELS else (part.images,)
                    for part in (images.train, images.test))
     n = len(images.train)
-    batch_size = min(128, n - n % parallel.size()) if options.batch_size is None else options.batch_size
+    batch_size = default_batch(n) if options.batch_size is None else options.batch_size
     with runtime.seeded(options.seed, device):
         model = new_model(options, images).to(device)
     warmed_up = partial(objectives.warm_up_negative_elbo, warm_up=options.warm_up)
@@ -241,13 +244,19 @@ def train_and_save(options: argparse.Namespace, device: torch.device) -> None:
               f"{seconds:.1f} s of training by {parallel.size()} process(es); results in {options.out}")
 
 
+def default_batch(n: int) -> int:
+    """128, and less where so few examples would make less than twenty steps an epoch; a multiple of the processes."""
+    size = min(128, max(8, n // 20), n)
+    return max(1, size - size % parallel.size())
+
+
 def in_bits(model, elbo: evaluation.Estimate) -> str:
-    """The same in bits per dimension, where the likelihood gives whole pixels a probability; else what the nats are of."""
+    """The same in bits per dimension, where the likelihood gives pixels a probability; else what the nats are of."""
     if isinstance(model.likelihood, models.DiscretizedLogisticLikelihood):
         mean, error = (densities.bits_per_dim(nats, math.prod(model.input_shape)) for nats in elbo)
         return f"\n{mean:.3f} ± {abs(error):.3f} bits per dimension, an upper bound"
-    densities_of_pixels = (models.GaussianLikelihood, models.ContinuousBernoulliLikelihood)
-    return ", of a density: it may be above 0" if isinstance(model.likelihood, densities_of_pixels) else ""
+    of_a_density = isinstance(model.likelihood, models.GaussianLikelihood | models.ContinuousBernoulliLikelihood)
+    return ", of a density: it may be above 0" * of_a_density
 
 
 def write(options: argparse.Namespace, model, images: data.ImageData, history: training.History) -> None:

@@ -3,6 +3,7 @@
 import numbers
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 from vae_course.training import parallel
 from vae_course.training.feeding import Source
 
-MANY = 8    # tensors that go together, such as images and labels, are fewer than that
+MANY = 8    # tensors that go together, such as images and labels, are no more than that
+PICTURES = "data.from_arrays({name}).train.images takes a list of pictures"
 
 
 # ---------------------------------------------------------------- the data
@@ -27,10 +29,11 @@ def as_sources(name: str, given: Any) -> tuple[Source, ...]:
     if any(len(source.shape) == 0 for source in sources):
         raise ValueError(f"{name} must have the examples on its first axis, got {told(given)} with a single number in it")
     if len(sources) > MANY:
-        raise ValueError(f"{name} must be one tensor (N, …), or a few that go together, got {told(given)}: "
-                         f"for a list of pictures data.from_arrays(torch.stack({name})).train.images")
+        raise ValueError(f"{name} must be a tensor (N, …), or a few that go together, got {told(given)}: "
+                         + PICTURES.format(name=name))
     if len({len(source) for source in sources}) > 1:
-        raise ValueError(f"{name} must hold tensors of equal length, got {[len(source) for source in sources]}")
+        raise ValueError(f"{name} must hold tensors of equal length, got {[len(source) for source in sources]}: one row of "
+                         f"each for each example")
     if len(sources[0]) == 0:
         raise ValueError(f"{name} must hold at least one example, got {told(given)}")
     if any(isinstance(source, Tensor) and source.layout != torch.strided for source in sources):
@@ -44,6 +47,8 @@ def as_sources(name: str, given: Any) -> tuple[Source, ...]:
 def check_data(model: Any, train: Any, validation: Any) -> tuple[torch.device, tuple[Source, ...], tuple[Source, ...]]:
     """The model's device, and the sources of both, () for no validation; raises TypeError or ValueError as `fit`."""
     device = check_model(model)
+    if isinstance(train, list) and train and all(_shape(part) == getattr(model, "input_shape", None) for part in train):
+        raise ValueError(f"train must be a tensor (N, …), got {told(train)}: {PICTURES.format(name='train')}")
     train = as_sources("train", train)
     validation = () if validation is None else as_sources("validation", validation)
     for name, sources in (("train", train), ("validation", validation)):
@@ -85,33 +90,46 @@ WAYS_OUT: list[tuple[Callable[[Any], bool], str]] = [
     (lambda given: isinstance(given, str | Path), "data.from_folder(path, size=64).train.images reads a folder of pictures"),
     (lambda given: isinstance(given, DataLoader), "fit draws its batches itself, so give it what the loader draws from, "
                                                   "data.from_dataset(loader.dataset).train.images, and batch_size"),
-    (lambda given: isinstance(given, IterableDataset), "collect its pictures first, data.from_arrays(torch.stack(list(…)))"),
-    (lambda given: isinstance(given, Dataset), "data.from_dataset(dataset).train.images"),
-    (lambda given: isinstance(given, np.ndarray), "data.from_arrays(images).train.images; or, as they are, "
-                                                  "torch.from_numpy(images)"),
-    (_holds("to_numpy"), "data.from_arrays(table.to_numpy()).train.images"),
-    (lambda given: isinstance(given, dict), "give its tensors, such as (parts['images'], parts['labels'])"),
+    (lambda given: isinstance(given, IterableDataset) or hasattr(given, "__next__"),
+     "it can be read once only, so collect its pictures, data.from_arrays(list({name})).train.images"),
+    (lambda given: isinstance(given, Dataset), "data.from_dataset({name}).train.images"),
+    (lambda given: isinstance(given, np.ndarray), "data.from_arrays({name}).train.images; or, as they are, "
+                                                  "torch.from_numpy({name})"),
+    (_holds("to_numpy"), "data.from_arrays({name}.to_numpy()).train.images"),
+    (_holds("keys"), "give its tensors, such as ({name}['images'], {name}['labels'])"),
     (lambda given: isinstance(_of(given, 0), tuple | list) and len(given[0]) == 2,
-     "these look like (picture, label) pairs, data.from_dataset(pairs).train.images, and .labels where a model takes them"),
-    (lambda given: is_source(_of(given, 0)) or isinstance(_of(given, 0), np.ndarray) and _of(given, 0).ndim > 3,
-     "numbers are given to labels by data.from_arrays(images, labels); then (data.train.images, data.train.labels)"),
-    (lambda given: isinstance(_of(given, 0), np.ndarray) or hasattr(_of(given, 0), "getbands"),
-     "data.from_arrays(np.stack([np.asarray(picture) for picture in pictures])).train.images"),
-    (lambda given: hasattr(given, "getbands"), "data.from_arrays(np.asarray(picture)[None]).train.images"),
-    (lambda given: hasattr(given, "__next__"), "collect its pictures first, data.from_arrays(torch.stack(list(pictures)))"),
+     "data.from_dataset({name}).train.images takes (picture, label) pairs, and .labels are for a model that takes them"),
+    (lambda given: len(_shape(_of(given, 0))) > 3 or is_source(_of(given, 0)) or isinstance(_of(given, 0), list),
+     "data.from_arrays(images, labels) makes tensors of them, and numbers of labels that are words; then "
+     "(data.train.images, data.train.labels)"),
+    (lambda given: len(_shape(_of(given, 0))) > 1 or hasattr(_of(given, 0), "getbands"),
+     PICTURES),
+    (lambda given: hasattr(given, "getbands"), "data.from_arrays([{name}]) takes a list of pictures"),
 ]
+
+
+def _kind(given: Any) -> str:
+    parts = {type(part).__name__ for part in given[:3]} if isinstance(given, list | tuple) else set()
+    return type(given).__name__ + (f" of {', '.join(sorted(parts))}" if parts else "")
+
+
+def _shape(given: Any) -> tuple:
+    shape = getattr(given, "shape", ())
+    return tuple(shape) if isinstance(shape, tuple) else ()
 
 
 def told(given: Any) -> str:
     """What something is, in a few words: "ndarray (53, 28, 28) float64", "a tuple of Tensor (53, 1, 28, 28) uint8, list"."""
     if isinstance(given, list | tuple) and not hasattr(given, "_fields"):
-        kinds = [told(part) if hasattr(part, "shape") else type(part).__name__ for part in given[:3]]
+        kinds = [told(part) if hasattr(part, "shape") else _kind(part) for part in given[:3]]
         kinds += ["…"] * (len(given) > 3)
         return f"a {type(given).__name__} of {len(given)}" + (f": {', '.join(kinds)}" if kinds else "")
-    if isinstance(given, type):
-        return f"the class {given.__name__}"
-    shape, dtype = getattr(given, "shape", None), str(getattr(given, "dtype", "")).removeprefix("torch.")
-    return f"{type(given).__name__}" + (f" {tuple(shape)} {dtype}" if isinstance(shape, tuple) else "")
+    if isinstance(given, type | FunctionType):
+        return f"the {'class' if isinstance(given, type) else 'function'} {given.__name__}"
+    if isinstance(given, str):
+        return repr(given)
+    dtype = str(getattr(given, "dtype", "")).removeprefix("torch.")
+    return type(given).__name__ + (f" {_shape(given)} {dtype}" if dtype else "")
 
 
 def check_alike(train: Sequence[Source], validation: Sequence[Source]) -> None:
@@ -122,7 +140,7 @@ def check_alike(train: Sequence[Source], validation: Sequence[Source]) -> None:
     (a, b), kinds = (train[0], validation[0]), ("train", "validation")
     if tuple(a.shape[1:]) != tuple(b.shape[1:]) or a.dtype != b.dtype:
         was = [f"{name} has examples of shape {tuple(x.shape[1:])} and type {x.dtype}" for name, x in zip(kinds, (a, b))]
-        raise ValueError(f"validation must hold examples as train does, but {' and '.join(was)}")
+        raise ValueError(f"validation must hold examples as train does, but {' and '.join(was)}: make both in the same way")
 
 
 # ---------------------------------------------------------------- the model and the numbers
@@ -130,7 +148,7 @@ def check_alike(train: Sequence[Source], validation: Sequence[Source]) -> None:
 def check_model(model: Any) -> torch.device:
     """The device of the model's weights; raises TypeError or ValueError unless it is a module that can be trained."""
     if not isinstance(model, nn.Module):
-        call = ": call it, model()" if callable(model) else ""
+        call = f": call it, {model.__name__}(…)" if isinstance(model, type | FunctionType) else ""
         raise TypeError(f"model must be a torch.nn.Module, such as models.reference_vae(), got {told(model)}{call}")
     weights = list(model.parameters())
     if not any(weight.requires_grad for weight in weights):

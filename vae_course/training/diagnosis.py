@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +47,17 @@ def what_diverged(terms: dict[str, float], step: int, epoch: int, source: Source
                   + ": leave such examples out, or replace the numbers, torch.nan_to_num(x).")
     return (f"the {first} is {terms[first]} at step {step} (epoch {epoch}): {others}. {causes} The model is as it was after "
             f"the last finished epoch.")
+
+
+def warning_of_examples(model: nn.Module, x: Tensor) -> str | None:
+    """What will go wrong where examples x (B, …) are all alike and the likelihood learns its σ."""
+    likelihood: Any = getattr(model, "likelihood", None)
+    learned = hasattr(likelihood, "warning") and any(weight.requires_grad for weight in likelihood.parameters())
+    if not learned or getattr(likelihood, "least_sigma", None) or len(x) < 2 or not (x == x[0]).all():
+        return None
+    return (f"the first {len(x):,} training examples are all alike: they can be reproduced exactly, so that the decoder's "
+            f"learned σ runs to zero and the ELBO grows without limit. What people do: a floor, "
+            f"GaussianLikelihood(learn_sigma=True, least_sigma=1/255); dequantization, uniform noise added to the pixels.")
 
 
 def warning_of(model: nn.Module) -> str | None:

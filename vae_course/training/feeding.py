@@ -192,7 +192,7 @@ class Lane:
         empty = [torch.empty((batch_size, *source.shape[1:]), dtype=source.dtype) for source in sources]
         # A batch is on its way from its pinned memory while AHEAD others may be filled.
         self.pinned = [[pinned_like(part) for part in empty] for _ in range(AHEAD + 1)]
-        self.buffer, self.place = ([part.to(device) for part in empty] for _ in range(2))
+        self.buffer, self.place = ([torch.empty_like(part, device=device) for part in empty] for _ in range(2))
         self.device, self.stream = device, torch.cuda.Stream(device)
         self.arrived, self.emptied = torch.cuda.Event(), torch.cuda.Event()     # the buffer's batch; since it was taken
         self.stream.wait_stream(torch.cuda.current_stream(device))

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from vae_course import runtime
 from vae_course.training import arguments, feeding, parallel
 from vae_course.training.arguments import as_sources
-from vae_course.training.diagnosis import TrainingDiverged, warning_of
+from vae_course.training.diagnosis import TrainingDiverged, warning_of, warning_of_examples
 from vae_course.training.feeding import Source
 from vae_course.training.identity import describe, describe_model, fingerprint, settle
 from vae_course.training.run import History, Run, checkpoint_to_resume
@@ -110,7 +110,7 @@ def fit(
         bar = tqdm(total=epochs * n_steps, initial=len(run.history) * n_steps, unit="step",
                    mininterval=0.5, disable=not progress or parallel.rank() > 0)
         try:
-            before_the_first_step(step, loss, validation)
+            run.tell_once(before_the_first_step(step, loss, validation))
             for epoch in range(len(run.history), epochs):
                 row = train_epoch(epoch, seed, step, one_step, bar)
                 if validation:
@@ -160,8 +160,8 @@ def factors(name: str, schedule: Any, share: Tensor) -> Tensor:
     return values
 
 
-def before_the_first_step(step: TrainingStep, loss: PreparedLoss, validation) -> None:
-    """Check values where the steps will not, because reading them waits; and tell the model what it is trained on."""
+def before_the_first_step(step: TrainingStep, loss: PreparedLoss, validation) -> str | None:
+    """Check values where the steps will not, because reading them waits; tell the model its data; returns a warning."""
     if runtime.waits_when_read(step.rate):
         step.check_values()
         if validation:
@@ -170,6 +170,7 @@ def before_the_first_step(step: TrainingStep, loss: PreparedLoss, validation) ->
                 evaluate(loss.model, loss.loss_fn, loss.prepare, first, loss.takes_progress)
     if hasattr(step.model, "note_training_data"):
         step.model.note_training_data(*step.feed.sources)  # type: ignore[operator]
+    return warning_of_examples(loss.model, step.feed.sources[0][:VALIDATION_BATCH])
 
 
 def train_epoch(epoch: int, seed: int, step: TrainingStep, one_step: Callable[[], None], bar: tqdm) -> dict:

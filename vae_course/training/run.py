@@ -97,7 +97,8 @@ class Run:
     def tell_once(self, warning: str | None) -> None:
         """Print the first warning of a training, and after which epoch it came."""
         if warning and not self.warned and parallel.rank() == 0:
-            tqdm.write(f"After epoch {len(self.history)}: {warning}")  # print would run into the bar
+            when = f"After epoch {len(self.history)}" if self.history else "Before the first epoch"
+            tqdm.write(f"{when}: {warning}")  # print would run into the bar
         self.warned = self.warned or bool(warning)
 
     def return_to_last_epoch(self) -> None:

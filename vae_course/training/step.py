@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -65,6 +66,8 @@ class PreparedLoss(nn.Module):
             if not self.has_run:
                 self._explain(x, error)
             raise
+        if not self.has_run:
+            self._check_scale(x)
         self.has_run = True
         return terms
 
@@ -80,8 +83,22 @@ class PreparedLoss(nn.Module):
         try:
             check_examples(x, shape if isinstance(shape, tuple) else x.shape[1:], next(self.model.parameters()).dtype)
         except (TypeError, ValueError) as wrong:
-            if str(wrong).startswith(str(error)) or isinstance(error, RuntimeError) and "type" in str(error):
+            torchs = isinstance(error, RuntimeError) and "type" in str(error)
+            if torchs or str(wrong).startswith(str(error)):
                 raise type(wrong)(f"{self.name} does not fit the model: after prepare, {wrong}") from None
+        if isinstance(error, RuntimeError) and re.search("shape|size", str(error)):
+            raise ValueError(f"{self.name} does not fit the model or loss_fn: after prepare, x is {told(x)}, and torch says "
+                             f"{str(error).splitlines()[0]}") from error
+
+    def _check_scale(self, x: Tensor) -> None:
+        """Raise ValueError for pixels from 0 to 255 as floats: a Gaussian likelihood takes numbers on any scale."""
+        shape = getattr(self.model, "input_shape", None)
+        if isinstance(shape, tuple) and len(shape) == 3 and x.is_floating_point() and runtime.may_be_read(x):
+            low, high = x.min().item(), x.max().item()
+            if 0 <= low and 2 < high <= 255 and bool((x == x.round()).all()):
+                raise ValueError(f"{self.name} holds floats from {low:g} to {high:g} after prepare, and pictures are floats "
+                                 "in [0, 1]: divide by 255; or take uint8 pictures, as data.from_arrays makes them, and "
+                                 "prepare=data.grey")
 
 
 def _binds_progress(loss_fn: Callable) -> bool:

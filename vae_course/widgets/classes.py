@@ -19,24 +19,30 @@ class Classes:
         found: the labels that occur, rising.
         names: of the labels 0, 1, …, or None.
         named: whether they have names that are no numbers.
+        written: whether pictures can have these names in them.
         kind: "digit" where each name is one, or, without names, each label of grey pictures; else "class".
     """
 
     def __init__(self, labels: np.ndarray, names: Sequence[str] | None = None, colour: bool = False):
         self.found, self.names = np.unique(labels).tolist(), names
         self.named = names is not None and not all(name.isdecimal() for name in names)
+        self.written = not self.named or all(map(can_be_written, names or ()))
         digits = {self.name(label) for label in self.found} if names is None else set(names)
         self.kind = "digit" if digits <= TEN_DIGITS and not (colour and names is None) else "class"
-        self._written = not self.named or all(map(can_be_written, names or ()))
 
     def name(self, label: int) -> str:
         """In menus and words."""
         known = self.names is not None and 0 <= label < len(self.names)  # a classifier of one's own may answer another one
-        return plots.class_name(label, self.names if known else None)
+        name = plots.class_name(label, self.names if known else None)
+        return name if self.written else f"{label}: {name}"
 
     def short(self, label: int) -> str:
-        """In a picture: the name, or the number where no font of a picture has the letters of the names."""
-        return plots.shortened(self.name(label)) if self._written else str(label)
+        """In a picture: the name, or the number where a picture's fonts lack letters of the names."""
+        return self.name(label) if self.written else str(label)
+
+    def mark(self, label: int) -> str:
+        """What a disc on a map has room for: a name that is a number, else the label."""
+        return str(label) if self.named else self.name(label)
 
     def which(self, label: int) -> str:
         """E.g. "digit 7", or "class coat"."""
@@ -48,7 +54,7 @@ class Classes:
 
     @property
     def in_pictures(self) -> list[str] | None:
-        """What `plots.draw_codes` writes: a short name for each label from 0, or None, if labels have no names."""
+        """What `plots.draw_codes` writes for each label from 0; None if labels have no names."""
         return None if self.names is None else [self.short(label) for label in range(len(self.names))]
 
 
@@ -70,8 +76,8 @@ def check_labels(labels, n: int, names=None, *, what: str = "codes", colour: boo
     values = as_array(labels)
     if values.dtype.kind in "OSU":
         raise CannotExplore(f"{argument} must be whole numbers, the classes, and these are names or other things, such as "
-                            f"{values.ravel()[0]!r}. data.from_arrays(images, labels) numbers them and keeps their names: "
-                            f"give its train.labels, and its classes as classes=…")
+                            f"{values.ravel().tolist()[0]!r}. data.from_arrays(images, labels) numbers them and keeps their "
+                            f"names: give its train.labels, and its classes as classes=…")
     if values.shape != (n,):
         advice = f" One number each, of rows that mark it with a 1: {argument}.argmax(1)." if values.ndim == 2 else ""
         prefix = "" if argument == "labels" else f"{argument}: "

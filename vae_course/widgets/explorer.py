@@ -7,6 +7,7 @@ import base64
 import functools
 import html
 import io
+import re
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -129,6 +130,11 @@ class Explorer(ipywidgets.VBox):
         _answer_beside_a_busy_cell(self)
         for bundle in self.outputs():
             display(bundle, raw=True)
+
+
+def minus_signs(words: str) -> str:
+    """The words with a minus before negative numbers, and hyphens in names as they are."""
+    return re.sub(r"(?<!\w)-(?=\d)", "−", words)
 
 
 def _live(widget: ipywidgets.Widget) -> str:

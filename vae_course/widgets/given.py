@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from vae_course import pixels
-from vae_course.pixels import as_array, as_pictures, in_unit_interval
+from vae_course.pixels import as_array, as_pictures, in_one_layout, in_unit_interval
 from vae_course.widgets.explorer import CannotExplore
 
 PROBES = 32          # how many codes are decoded to see whether a model is trained
@@ -51,7 +51,7 @@ class Pictures:
 
     def _part(self, start: int, stop: int) -> np.ndarray:
         part = self._images[start:stop]
-        return as_pictures(part) if self._in_a_file else part
+        return in_one_layout(part) if self._in_a_file else part  # a few may be dark; data.from_… has looked at all
 
     def __len__(self) -> int:
         return len(self._images)
@@ -143,6 +143,6 @@ def _check_decoded(decoded: np.ndarray) -> None:
     if not (change.mean() >= LEAST_CHANGE or np.quantile(change, 0.99) >= IN_PLACES
             or with_neighbours and change.mean() >= TOGETHER):
         raise CannotExplore(f"The decoder's pictures hardly change from code to code (a pixel's standard deviation is "
-                            f"{change.mean():.3f} of 1), so there is nothing to explore: "
-                            "the model is not trained, or its latents have collapsed. Train it with training.fit(…), or "
-                            "read trained weights with checkpoints.load_weights(…), and run this cell again.")
+                            f"{change.mean():.3f} of 1), so there is nothing to explore: the model is not trained, or its "
+                            f"latents have collapsed. Train it with training.fit(…), for more epochs if they were few, or "
+                            f"read trained weights with checkpoints.load_weights(…), and run this cell again.")

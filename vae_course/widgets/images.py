@@ -9,7 +9,7 @@ from vae_course import latent, plots
 from vae_course.pixels import as_array
 from vae_course.widgets import pictures
 from vae_course.widgets.classes import check_labels
-from vae_course.widgets.explorer import CannotExplore, Explorer, explained
+from vae_course.widgets.explorer import CannotExplore, Explorer, explained, minus_signs
 from vae_course.widgets.figures import KeptFigure
 from vae_course.widgets.given import (
     PROBES,
@@ -199,13 +199,14 @@ class _PosteriorView(Explorer):
                 **{f"sample {k + 1}": self.picture(mu + sigma * eps) for k, eps in enumerate(self._eps)}}
         steps = {f"z[{d}] = {value:g}": self.picture(z) for value, z in zip(WALK, walk)}
         room = pictures.room_for(len(WALK), SMALL_BOX)
-        rows = [pictures.row([*row.values()], [*row], SMALL_BOX, room) for row in (seen, steps)]
+        column = min(room, pictures.widest((*seen, *steps)))
+        rows = [pictures.row([*row.values()], [*row], SMALL_BOX, room, column) for row in (seen, steps)]
         what = "your drawing" if self._drawn else f"image {self.controls['image'].value}"
         what += f", {self.one_of(self.controls['image'].value)}" if self.one_of and not self._drawn else ""
         words = (f"{what}: KL {kl.sum():.1f} nats in {len(mu)} dimensions; in dimension {d} µ = {mu[d]:.2f}, "
                  f"σ = {sigma[d]:.2f}, KL {kl[d]:.2f}")
         charts, _ = self._charts.frame(lambda: _draw_bars(self._charts.axes, (mu, sigma, kl), d))
-        return plots.encode_png(pictures.stack([*rows, charts])), words.replace("-", "−")
+        return plots.encode_png(pictures.stack([*rows, charts])), minus_signs(words)
 
 
 def _draw_bars(axes: Sequence, values: Sequence[np.ndarray], chosen: int) -> None:

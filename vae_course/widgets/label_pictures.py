@@ -4,7 +4,7 @@ A click draws them anew, so they are put together from pixels; Matplotlib takes 
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
@@ -45,19 +45,23 @@ def tint(ground: np.ndarray, classes: np.ndarray, box: Sequence[float]) -> np.nd
     return tinted
 
 
-def discs(picture: np.ndarray, centres: Sequence[tuple[float, float]], labels: Sequence[int]) -> np.ndarray:
-    """The picture (H, W, 3) with a disc in its class's colour at each centre (shares of width and height), as bytes."""
+def discs(picture: np.ndarray, centres: Sequence[tuple[float, float]], labels: Sequence[int],
+          mark: Callable[[int], str] = str) -> np.ndarray:
+    """The picture (H, W, 3) with a disc in its class's colour at each centre (shares of width and height), as bytes.
+
+    Where there is room, `mark(label)` is written in it.
+    """
     canvas, across = Image.fromarray(picture), DOT if len(labels) > MANY else DISC
     for (x, y), label in zip(centres, labels):
-        stamp = _disc(int(label), across)
+        stamp = _disc(int(label), mark(int(label)), across)
         canvas.paste(stamp, (round(x * canvas.width - stamp.width / 2), round(y * canvas.height - stamp.height / 2)), stamp)
     return np.asarray(canvas)
 
 
 @functools.lru_cache(maxsize=256)
-def _disc(label: int, across: int) -> Image.Image:
-    """A disc with a white edge, `across` pixels wide, and, where it is as wide as DISC, the class in it."""
-    side, text, (red, green, blue) = FINE * across, str(label), colour_of(label)
+def _disc(label: int, text: str, across: int) -> Image.Image:
+    """A disc with a white edge, `across` pixels wide, and, where it is as wide as DISC, the text in it."""
+    side, (red, green, blue) = FINE * across, colour_of(label)
     canvas = Image.new("RGBA", (side, side))
     pen = ImageDraw.Draw(canvas)
     pen.ellipse((0, 0, side - 1, side - 1), fill="white")
@@ -77,7 +81,7 @@ def key(classes: Classes, width: int) -> np.ndarray:
     canvas = Image.new("RGB", (width, LINE * (lines + bool(more))), "white")
     pen = ImageDraw.Draw(canvas)
     for k, label in enumerate(known):
-        left, top, disc = k // lines * half, k % lines * LINE, _disc(label, DISC)
+        left, top, disc = k // lines * half, k % lines * LINE, _disc(label, classes.mark(label), DISC)
         canvas.paste(disc, (left, top + 1), disc)
         name = cut(classes.short(label), half - DISC - 8)
         pen.text((left + DISC + 4, top + LINE / 2), name, fill=0, font=font_for(name), anchor="lm")

@@ -93,7 +93,7 @@ class Labelling:
         if self.classes.named:
             which = ", ".join(map(self.classes.name, classes)) if len(classes) <= LISTED else ""
             return f"{total}, {each} of each of " + (f"the classes {which}" if which else f"{len(classes)} classes")
-        return f"{total}, {each} of each of the classes {_listed(classes)}"
+        return f"{total}, {each} of each of the classes {_listed(np.sort([int(self.classes.name(k)) for k in classes]))}"
 
 
 def _listed(numbers: np.ndarray) -> str:

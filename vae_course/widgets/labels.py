@@ -172,7 +172,7 @@ class _LabelMap(PadExplorer):
         if plane is not None:
             picture = label_pictures.tint(picture, plane, MAP_FRAME)
         centres = [self.on_the_picture(code) for code in labelling.codes[labelling.labelled]]
-        picture = label_pictures.discs(picture, centres, labelling.labels[labelling.labelled])
+        picture = label_pictures.discs(picture, centres, labelling.labels[labelling.labelled], labelling.classes.mark)
         self._bars = self._draw_bars()
         self.show_map(plots.encode_png(picture), f"map of the codes: {labelling.in_words()}")
         self._show()
@@ -184,7 +184,7 @@ class _LabelMap(PadExplorer):
     def _draw_bars(self) -> np.ndarray:
         bars = label_pictures.error_bars(self.labelling.errors, self.menu.value, PANEL)
         classes = self.labelling.classes
-        return pictures.stack([bars, label_pictures.key(classes, PANEL)]) if classes.named else bars
+        return pictures.stack([bars, label_pictures.key(classes, PANEL)]) if classes.named and classes.written else bars
 
     def _picture_and_words(self, position: list[float]) -> tuple[bytes, str]:
         k, (x, y), labelling = self.nearest(position), position, self.labelling

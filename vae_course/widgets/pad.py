@@ -179,8 +179,24 @@ class PadExplorer(Explorer):
         across, up = (name + self.plane.unit for name in self.plane.axes)
         ax.set(xlim=(-self.reach, self.reach), ylim=(-self.reach, self.reach), xlabel=across)
         ax.set_ylabel(up, labelpad=0)
+        _keep_names_apart(ax)
         canvas.draw()
         return plots.encode_png(np.asarray(canvas.buffer_rgba())[:, :, :3])
+
+
+def _keep_names_apart(ax) -> None:
+    """Move names of classes that cover each other upwards, and into the map; single numbers stay where they are."""
+    names, placed = [text for text in ax.texts if text.get_transform() == ax.transData], []  # type: ignore[var-annotated]
+    if all(len(name.get_text()) <= 2 for name in names):
+        return
+    for name in sorted(names, key=lambda name: name.get_position()[1]):
+        box = name.get_window_extent().padded(2)
+        across = max(ax.bbox.x0 - box.x0, 0) + min(ax.bbox.x1 - box.x1, 0)
+        box = box.translated(across, max(ax.bbox.y0 - box.y0, 0) + min(ax.bbox.y1 - box.y1, 0))
+        while any(box.overlaps(other) for other in placed) and box.y1 < ax.bbox.y1:
+            box = box.translated(0, 1)
+        placed.append(box)
+        name.set_position(ax.transData.inverted().transform(((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)))
 
 
 class _LatentPad(PadExplorer):

@@ -12,7 +12,7 @@ from matplotlib.ft2font import FT2Font
 from PIL import Image, ImageDraw, ImageFont
 
 from vae_course.pixels import in_unit_interval
-from vae_course.plots import encode_png, to_bytes
+from vae_course.plots import encode_png, shortened, to_bytes
 from vae_course.widgets.given import Pictures
 
 CAPTION = 18       # pixels above each image
@@ -84,7 +84,7 @@ def row(images: Sequence[np.ndarray], names: Sequence[str], box: int, most: int 
     most = most or room_for(len(images), box)
     tiles = [shown(image, box, most) for image in images]
     height, width = tiles[0].shape[:2]
-    column = max(width, column, min(most, _widest(tuple(names))))
+    column = max(width, column, min(most, widest(tuple(names))))
     canvas = _captions(tuple(names), height, column)
     canvas = canvas.copy() if tiles[0].ndim == 2 else canvas[:, :, None].repeat(3, 2)
     for k, tile in enumerate(tiles):
@@ -96,7 +96,7 @@ def row(images: Sequence[np.ndarray], names: Sequence[str], box: int, most: int 
 def rows(images: Sequence[np.ndarray], names: Sequence[str], box: int, in_a_row: int) -> list[np.ndarray]:
     """The same in rows, in columns of one width."""
     most = room_for(in_a_row, box)
-    column = min(most, _widest(tuple(names)))
+    column = min(most, widest(tuple(names)))
     return [row(images[k:k + in_a_row], names[k:k + in_a_row], box, most, column)
             for k in range(0, len(images), in_a_row)]
 
@@ -113,16 +113,16 @@ def _captions(names: tuple[str, ...], height: int, width: int) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=32)
-def _widest(names: tuple[str, ...]) -> int:
+def widest(names: tuple[str, ...]) -> int:
+    """Pixels that the longest of these names takes as a caption."""
     return max(math.ceil(font_for(name).getlength(name)) for name in names)
 
 
 def cut(name: str, width: int) -> str:
-    """A name, or what of it fits into so many pixels, and "…"."""
-    letters = len(name)
-    while letters and font_for(name).getlength(text := name[:letters] + "…" * (letters < len(name))) > width:
-        letters -= 1
-    return text if letters else ""
+    """A name, or as much of it as fits into so many pixels."""
+    fitting = (text for letters in range(len(name), 0, -1)
+               if font_for(name).getlength(text := shortened(name, letters)) <= width)
+    return next(fitting, "")
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,6 +1,5 @@
 """Explorers of a conditional model, which draws the class that is asked for in the style of a code: a pad, a mix of two."""
 
-import math
 from collections.abc import Callable, Sequence
 
 import ipywidgets
@@ -9,7 +8,7 @@ import numpy as np
 from vae_course import latent, plots
 from vae_course.widgets import pictures
 from vae_course.widgets.classes import Classes, check_labels
-from vae_course.widgets.explorer import CannotExplore, Explorer, explained
+from vae_course.widgets.explorer import CannotExplore, Explorer, explained, minus_signs
 from vae_course.widgets.given import (
     check_codes,
     check_one_code_each,
@@ -22,7 +21,7 @@ from vae_course.widgets.pad import LATENT_PLANE, PadExplorer, Plane
 
 LARGE, MIDDLE, SMALL = 280, 168, 56  # pixels for a picture: the one asked for, where three stand, all classes
 BESIDE_THE_MAP, BELOW_THREE = 5, 10  # classes in a row; more go on below
-WIDE, MOST_LINES = 340, 4            # pixels: the width of the map within its axes; lines of names on it
+BETWEEN, MOST_LINES = 6, 4           # names on the map: pixels between two, and lines
 
 Ask = Callable[[np.ndarray, int], np.ndarray]
 
@@ -64,7 +63,7 @@ def style_pad(picture: Ask, codes, labels, *, classes=None) -> Explorer:
             f"in the style ({x:.2f}, {y:.2f}), in standard deviations along the codes' two widest axes")
         which = known.which(menu.value)
         asked = pictures.row([everyone[menu.value]], [f"{known.kind} {known.short(menu.value)}"], LARGE)
-        return _above_all(asked, everyone, known, BESIDE_THE_MAP), f"{which} {place}".replace("-", "−")
+        return _above_all(asked, everyone, known, BESIDE_THE_MAP), minus_signs(f"{which} {place}")
 
     explorer = PadExplorer("style-pad", frame, points, lambda ax: _draw_styles(points, labels, ax, known.in_pictures), plane,
                            {known.kind: menu})
@@ -176,12 +175,32 @@ def _draw_styles(points: np.ndarray, labels: np.ndarray, ax, names: Sequence[str
     At the medians, where `draw_codes` puts them, they would cover each other: style is what the classes have in common.
     """
     plots.draw_codes(points, labels, ax, classes=names)
-    texts = list(ax.texts)
-    lines = math.ceil(sum(8 * len(text.get_text()) + 8 for text in texts) / WIDE)
-    in_a_line = math.ceil(len(texts) / lines)
-    for k, text in enumerate(texts):
-        line, place = divmod(k, in_a_line)
-        if lines > MOST_LINES:  # so many that their colours repeat
-            text.remove()
-        text.set(position=((place + 0.5) / in_a_line, 0.96 - 0.055 * line), transform=ax.transAxes,
-                 fontsize=10 if lines == 1 else 8)
+    for k, line in enumerate(_lines(list(ax.texts), ax.bbox.width)):
+        free = (ax.bbox.width - sum(map(_width, line))) / len(line)
+        left = free / 2
+        for text in line:
+            text.set(position=((left + _width(text) / 2) / ax.bbox.width, 0.96 - 0.055 * k), transform=ax.transAxes)
+            left += _width(text) + free
+
+
+def _lines(names: list, room: float) -> list[list]:
+    """Texts in lines that are `room` pixels wide: in one if all of them are short; none if there are very many."""
+    for name in names:
+        name.set_fontsize(10)
+    if max(map(_width, names)) * len(names) <= room:
+        return [names]
+    lines: list[list] = [[]]
+    for name in names:
+        name.set_fontsize(8)
+        if sum(map(_width, [*lines[-1], name])) > room:
+            lines.append([])
+        lines[-1].append(name)
+    if len(lines) <= MOST_LINES:
+        return lines
+    for name in names:  # of so many classes the colours repeat
+        name.remove()
+    return []
+
+
+def _width(name) -> float:
+    return name.get_window_extent().width + BETWEEN

@@ -3,7 +3,7 @@ const SIDE = 168, BRUSH = 1.6 / 28;  // pixels of the page for the longer side; 
 
 function render({ model, el }) {
   const [height, width] = model.get("size"), light = model.get("dark_on_light"), what = model.get("what");
-  const side = Math.sqrt(height * width), brush = BRUSH * side, step = Math.max(1, Math.round(side / 28));
+  const side = Math.sqrt(height * width), brush = Math.max(1, BRUSH * side), step = Math.max(1, Math.round(side / 28));
   const scale = SIDE / Math.max(height, width);
   const canvas = document.createElement("canvas"), status = document.createElement("span");
   canvas.className = "vae-sketch-area";
