@@ -125,7 +125,7 @@ def step_by_autograd(model, optimizer, loss_fn, x, max_norm):
     for parameter, gradient in zip(parameters, gradients):
         parameter.grad = gradient * (max_norm / norm).clamp(max=1)
     optimizer.step()
-    return float(loss), float(norm)
+    return float(loss.detach()), float(norm)
 
 
 def repeated_picture_by_tangents(d):

@@ -62,10 +62,12 @@ def _taken(training_step: Callable) -> SimpleNamespace:
         value = training_step(model, optimizer, lambda net, batch: ((net(batch) - 1) ** 2).sum(1).mean(), x, MAX_NORM)
         returned.append(parts_of(value, 2))
         path.append(nn.utils.parameters_to_vector(model.parameters()).detach().clone())
-    seen = SimpleNamespace(path=torch.stack(path), two=all(returned))
-    seen.graph = seen.two and any(getattr(part, "requires_grad", False) for pair in returned for part in pair)
-    seen.losses, seen.norms = (torch.stack([to_tensor(pair[k]).detach().reshape(()) for pair in returned])
-                               for k in (0, 1)) if seen.two else (None, None)
+    seen = SimpleNamespace(path=torch.stack(path), two=True)
+    seen.graph = any(getattr(part, "requires_grad", False) for pair in returned for part in pair)
+    try:
+        seen.losses, seen.norms = torch.stack([to_tensor(pair).reshape(2) for pair in returned]).unbind(1)
+    except NO_NUMBER:
+        seen.two = False
     return seen
 
 
@@ -180,7 +182,7 @@ def _near(numbers: Tensor, wanted: Tensor) -> bool:
 
 @cache
 def _models(sizes: tuple[int, int], steps: int, on: str) -> dict[int, nn.Module]:
-    images, trained = {"train": _bar_train, "test": _bar_test}[on], {}
+    images, trained = {"train": _bar_train, "test": _bar_test}[on], dict[int, nn.Module]()
     for asked, size in zip(_SIZES, sizes):
         trained[asked] = vae = reference_vae(size, hidden_dim=100)
         optimizer = torch.optim.Adam(vae.parameters(), 5e-3)

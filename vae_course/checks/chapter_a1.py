@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -89,13 +90,13 @@ def _new_model() -> nn.Module:
     return reference_vae(2, hidden_dim=8)
 
 
-def _run(model: nn.Module, stop_after: int | None = None, epochs: int = _EPOCHS, checkpoint=None,
+def _run(model: Any, stop_after: int | None = None, epochs: int = _EPOCHS, checkpoint=None,
          resume: bool = False) -> History:
     """`fit`, whose stop button is pressed in the epoch after `stop_after`, if that is a number."""
     calls = count(1)
 
     def press_stop(encoder, images):
-        if next(calls) > _STEPS * stop_after + 1:
+        if next(calls) > _STEPS * (stop_after or 0) + 1:
             raise KeyboardInterrupt
     handle = model.encoder.register_forward_pre_hook(press_stop) if stop_after is not None else None
     try:
@@ -129,7 +130,7 @@ def _went_on(answer: Callable) -> SimpleNamespace:
             numbers[k] = to_tensor(part).item()
         except NO_NUMBER:
             pass
-    half = [p for call in calls if call.stopped and call.done == 2 for p in [call]]
+    half = [call for call in calls if call.stopped and call.done == 2]
     return SimpleNamespace(
         three=bool(value), predicted=numbers[0], resumed=numbers[1], fresh=numbers[2], stopped=bool(half),
         kept=any(call.kept for call in half), went_on=any(call.resumed for call in calls),
