@@ -515,5 +515,5 @@ WRONG = [
     ("check_unequal_shares", lambda d: d.step("Derivative((S_1(theta) + S_2(theta))/(n_1 + n_2), theta)", because="at once"),
      "At least 2 steps are asked for"),
     ("check_unequal_shares", lambda d: d, "the last line is"),
-    ("check_going_on", lambda run, new_model, folder: (0.1, 0.0, 0.1), "No run was stopped"),
+    ("check_going_on", lambda run, new_model, folder: (0.1, 0.0, 0.2), "No run was stopped"),
 ]

@@ -150,8 +150,9 @@ def _binary(images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _rate_and_distortion(model, images: Tensor) -> tuple[float, float]:
-    terms = elbo_terms(model, _binary(images))
-    return terms.kl.mean().item(), -terms.recon.mean().item()
+    terms = [elbo_terms(model, _binary(images)) for _ in range(4)]
+    return tuple(sum(term.mean().item() for term in part) / 4 for part in
+                 ([one.kl for one in terms], [-one.recon for one in terms]))  # type: ignore[return-value]
 
 
 def _numbers_of(table) -> Tensor | None:
@@ -177,7 +178,7 @@ def _sized(answer: Callable) -> SimpleNamespace:
 
 def _near(numbers: Tensor, wanted: Tensor) -> bool:
     """Both draw the pixels and the codes anew, so they agree only nearly."""
-    return bool(((numbers - wanted).abs() < 0.5 + 0.04 * wanted.abs()).all())
+    return bool(((numbers - wanted).abs() < 1 + 0.08 * wanted.abs()).all())
 
 
 @cache
