@@ -1,18 +1,18 @@
 """Does a convolutional VAE reconstruct colour patches better than PCA with as many numbers? On two photographs.
 
     python benchmarks/own_pictures.py                  # minutes on 2 CPU cores
-    python benchmarks/own_pictures.py --held-out       # the same on other tiles, on which the settings were chosen
+    python benchmarks/own_pictures.py --held-out       # the same on the fifth of the tiles on which the settings were chosen
 
-Both photographs of scikit-learn are cut into tiles of 64×64 pixels, three fifths of them to train on, one fifth to choose
-settings on, one fifth for the test; the patches of 3×32×32 are cut within a tile, so no pixel is in two parts. PCA and the
-VAE see the same patches, mirrored too, and have the same number of latents. A test patch is encoded (the VAE: to the mean of
-its posterior) and decoded; an error is a mean square over the 3,072 numbers of a patch, in units of the range 0 to 1.
+Both photographs of scikit-learn are cut into tiles of 64×64 pixels, and the tiles into fifths. Four times a fifth is for the
+test, and the others are trained on, each time with another seed. Patches of 3×32×32 are cut within a tile, so no pixel is in
+a training and a test patch. PCA and the VAE see the same patches, mirrored too, and have the same number of latents. A test
+patch is encoded (the VAE: to the mean of its posterior) and decoded; an error is a mean square over the 3,072 numbers of a
+patch, in units of the range 0 to 1.
 
 Then samples: decoder means of draws from the VAE's prior, and of draws from the Gaussian that PCA fits, both beside training
 patches, and beside what test patches get.
 """
 
-import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,18 +25,26 @@ from vae_course import data, evaluation, models, objectives, plots, runtime, sam
 from vae_course.evaluation import Estimate
 
 TILE, SIDE = 64, 32
-TEST, HELD_OUT = 0, 1       # every fifth tile
-FEATURES = 30               # principal components in which samples are compared
+TESTS, HELD_OUT = (0, 2, 3, 4), 1   # fifths of the tiles
+FEATURES = 30                       # principal components in which samples are compared
 SHOWN = 12
 
 
 class Patches(NamedTuple):
-    """Patches (N, 3, 32, 32) uint8."""
+    """Patches (N, 3, 32, 32) uint8; what is tested is another fifth of the tiles than what is trained on."""
 
+    fifth: int
     train: Tensor
     test: Tensor            # beside each other, without an overlap
     tile: Tensor            # (M,) int64, the tile from which each test patch is
     more_test: Tensor       # from the same tiles, with overlaps: for the measures of samples
+
+
+class Errors(NamedTuple):
+    """Mean squared errors (M,) of the same patches by PCA and by the VAE."""
+
+    pca: Tensor
+    vae: Tensor
 
 
 def tiles() -> tuple[Tensor, Tensor]:
@@ -55,24 +63,23 @@ def patches_of(part: Tensor, stride: int) -> Tensor:
     return part.unfold(2, SIDE, stride).unfold(3, SIDE, stride).permute(0, 2, 3, 1, 4, 5).flatten(1, 2)
 
 
-def cut_patches(stride: int, judged: int) -> Patches:
-    """Training patches, mirrored both ways, and those of the tiles that are judged on."""
+def cut_patches(stride: int, fifth: int) -> Patches:
+    """Training patches, mirrored both ways, and those of the fifth that is tested on."""
     cut, fifths = tiles()
-    train = patches_of(cut[(fifths != TEST) & (fifths != HELD_OUT)], stride).flatten(0, 1)
+    train = patches_of(cut[fifths != fifth], stride).flatten(0, 1)
     train = torch.cat([train, train.flip(3)])
-    test = patches_of(cut[fifths == judged], SIDE)
-    tile = torch.arange(len(test)).repeat_interleave(test.shape[1])
-    more = patches_of(cut[fifths == judged], 8).flatten(0, 1)
-    return Patches(torch.cat([train, train.flip(2)]), test.flatten(0, 1), tile, more)
+    test, more = (patches_of(cut[fifths == fifth], step) for step in (SIDE, 8))
+    tile = (fifths == fifth).nonzero().flatten().repeat_interleave(test.shape[1])
+    return Patches(fifth, torch.cat([train, train.flip(2)]), test.flatten(0, 1), tile, more.flatten(0, 1))
 
 
-def trained(patches: Patches, latents: int, seed: int, args) -> models.VAE:
+def trained(patches: Patches, latents: int, args) -> models.VAE:
     """A convolutional VAE with a Gaussian likelihood of fixed s."""
-    torch.manual_seed(seed)
+    torch.manual_seed(patches.fifth)
     model = models.conv_vae((3, SIDE, SIDE), latents, channels=8, likelihood=models.GaussianLikelihood(args.sigma),
                             mean_image=data.grey(patches.train).mean(0)).to(args.device)
     training.fit(model, objectives.negative_elbo, patches.train.to(args.device), epochs=args.epochs, prepare=data.grey,
-                 batch_size=64, learning_rate=5e-3, seed=seed, bf16=False, progress=False)
+                 batch_size=64, learning_rate=5e-3, seed=patches.fifth, bf16=False, progress=False)
     return model
 
 
@@ -89,10 +96,10 @@ def squared_errors(patches: Tensor, guess: Tensor) -> Tensor:
     return (data.grey(patches) - guess).double().square().mean((1, 2, 3))
 
 
-def errors_of_both(pca: samples.PCA, vaes: list[models.VAE], patches: Tensor) -> tuple[Tensor, Tensor]:
-    """(M,) squared errors of PCA, and (seeds, M) those of the VAEs."""
-    return (squared_errors(patches, pca.decode(pca(patches)).clamp(0, 1)),
-            torch.stack([squared_errors(patches, reconstructed(vae, patches)) for vae in vaes]))
+def errors_of_both(pca: samples.PCA, vae: models.VAE, patches: Tensor) -> Errors:
+    """Of patches (M, 3, 32, 32), both held to [0, 1]."""
+    return Errors(squared_errors(patches, pca.decode(pca(patches)).clamp(0, 1)),
+                  squared_errors(patches, reconstructed(vae, patches)))
 
 
 def rms(errors: Tensor) -> float:
@@ -105,28 +112,28 @@ def decibels(errors: Tensor) -> Tensor:
     return -10 * torch.log10(errors.clamp(min=1e-10))
 
 
-def paired(differences: Tensor, tile: Tensor) -> Estimate:
-    """The mean of differences (seeds, M); its error holds the spread of tiles, whose patches are alike, and of seeds."""
-    means = torch.stack([differences[:, tile == k].mean() for k in tile.unique()])
-    over_tiles = evaluation.estimate(means)
-    over_seeds = evaluation.estimate(differences.mean(1)).standard_error if len(differences) > 1 else 0.0
-    return Estimate(over_tiles.mean, math.hypot(over_tiles.standard_error, over_seeds))
+def paired(differences: Tensor, tile: Tensor, fifth: Tensor) -> Estimate:
+    """The mean of differences (M,); its error is the larger of those over tiles, whose patches are alike, and trainings."""
+    spreads = [evaluation.estimate(torch.stack([differences[group == k].mean() for k in group.unique()])).standard_error
+               for group in (tile, fifth) if len(group.unique()) > 1]
+    return Estimate(differences.mean().item(), max(spreads))
 
 
-def compare_with_pca(patches: Patches, latents: int, args) -> tuple[dict[str, float], samples.PCA, models.VAE]:
-    """A row of the table, what it shows as numbers, and the PCA and the VAE of the first seed."""
-    pca = samples.pca_features(patches.train, latents)
-    vaes = [trained(patches, latents, seed, args) for seed in range(args.seeds)]
-    of_pca, of_vae = errors_of_both(pca, vaes, patches.test)                                # (M,), (seeds, M)
-    on_train = [rms(errors) for errors in errors_of_both(pca, vaes, patches.train[::7])]    # enough of them
-    gain, gain_db = paired(of_pca - of_vae, patches.tile), paired(decibels(of_vae) - decibels(of_pca), patches.tile)
-    share = (of_vae.mean(0) < of_pca).double().mean().item()
-    print(f"{latents:7}{on_train[0]:10.4f}{on_train[1]:8.4f}{rms(of_pca):10.4f}{rms(of_vae):8.4f}"
-          f"{decibels(of_pca).mean():9.2f}{decibels(of_vae).mean():7.2f}"
+def compare_with_pca(folds: list[Patches], latents: int, args) -> tuple[dict[str, float], samples.PCA, models.VAE]:
+    """Prints a row of the table; returns its numbers, and PCA and VAE of the first fold."""
+    both = [(samples.pca_features(patches.train, latents), trained(patches, latents, args)) for patches in folds]
+    found = [errors_of_both(*pair, patches.test) for pair, patches in zip(both, folds)]
+    on_train = [errors_of_both(*pair, patches.train[::7]) for pair, patches in zip(both, folds)]    # enough of them
+    test, train = (Errors(*map(torch.cat, zip(*errors))) for errors in (found, on_train))
+    groups = (torch.cat([patches.tile for patches in folds]),
+              torch.cat([torch.full_like(patches.tile, patches.fifth) for patches in folds]))
+    gain, gain_db = paired(test.pca - test.vae, *groups), paired(decibels(test.vae) - decibels(test.pca), *groups)
+    print(f"{latents:7}{rms(train.pca):10.4f}{rms(train.vae):8.4f}{rms(test.pca):10.4f}{rms(test.vae):8.4f}"
+          f"{decibels(test.pca).mean():9.2f}{decibels(test.vae).mean():7.2f}"
           f"{1e4 * gain.mean:12.2f} ± {1e4 * gain.standard_error:<4.2f}{gain_db.mean:9.2f} ± {gain_db.standard_error:.2f}"
-          f"{share:8.0%}", flush=True)
-    values = {"pca": rms(of_pca), "vae": rms(of_vae), "gain_in_errors": gain.mean / gain.standard_error}
-    return {f"{name}_{latents}": value for name, value in values.items()}, pca, vaes[0]
+          f"{(test.vae < test.pca).double().mean():8.0%}", flush=True)
+    values = {"pca": rms(test.pca), "vae": rms(test.vae), "gain_in_errors": gain.mean / gain.standard_error}
+    return {f"{name}_{latents}": value for name, value in values.items()}, *both[0]
 
 
 # ---------------------------------------------------------------- samples and a picture
@@ -176,18 +183,17 @@ def main() -> None:
     parser = common.parser(__doc__, trains=False)
     parser.add_argument("--device", default=str(runtime.pick_device()))
     parser.add_argument("--latents", type=int, nargs="+", default=[2, 4, 8, 16])
-    parser.add_argument("--seeds", type=int, default=3, help="trainings of each VAE")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--sigma", type=float, default=0.02, help="s of the Gaussian likelihood")
     parser.add_argument("--stride", type=int, default=8, help="pixels from one training patch to the next")
-    parser.add_argument("--held-out", action="store_true", help="judge on the tiles on which settings were chosen")
+    parser.add_argument("--held-out", action="store_true", help="judge on the fifth on which settings were chosen")
     parser.add_argument("--figure", type=Path, default=Path("build/own_pictures.png"))
     args = parser.parse_args()
     print(common.machine(args.device, common.load()))
-    patches = cut_patches(args.stride, HELD_OUT if args.held_out else TEST)
+    folds = [cut_patches(args.stride, fifth) for fifth in ((HELD_OUT,) if args.held_out else TESTS)]
     judged = "held-out" if args.held_out else "test"
-    print(f"\n{len(patches.train):,} training patches, {len(patches.test)} {judged} patches of "
-          f"{len(patches.tile.unique())} tiles; {args.seeds} seed(s), {args.epochs} epochs, s = {args.sigma}\n"
+    print(f"\n{len(folds)} training(s) on {len(folds[0].train):,} patches; {sum(len(fold.test) for fold in folds)} {judged} "
+          f"patches of {sum(len(fold.tile.unique()) for fold in folds)} tiles; {args.epochs} epochs, s = {args.sigma}\n"
           f"{'':7}{'RMSE, training':>18}{f'RMSE, {judged}':>18}{'mean PSNR, dB':>16}{'PCA − VAE,':>17}"
           f"{'VAE − PCA,':>15}{'VAE':>9}\n"
           f"{'latents':7}{'PCA':>10}{'VAE':>8}{'PCA':>10}{'VAE':>8}{'PCA':>9}{'VAE':>7}{'squares, 1e-4':>19}{'PSNR, dB':>14}"
@@ -195,10 +201,10 @@ def main() -> None:
     values: dict[str, float] = {}
     both = []
     for latents in args.latents:
-        found, *pair = compare_with_pca(patches, latents, args)
+        found, *pair = compare_with_pca(folds, latents, args)
         values, both = values | found, [*both, pair]
-    judge_samples(patches, both)
-    save_figure(patches, both, args.figure)
+    judge_samples(folds[0], both)
+    save_figure(folds[0], both, args.figure)
     common.print_values((values, ".4f"))
 
 

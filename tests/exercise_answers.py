@@ -29,12 +29,40 @@ def bernoullis(x, lam):
     return Bernoulli(lam).log_prob(x[:, None]).sum(-1)
 
 
-def one_measurement_after_the_other(x, w, m, sigma):
+def one_measurement_after_the_other(x, w, b, s):
     mean, variance = torch.tensor(0.0), torch.tensor(1.0)
     for value in x:     # each posterior is the next prior
-        total = w ** 2 * variance + sigma ** 2
-        mean, variance = mean + variance * w * (value - m - w * mean) / total, variance * sigma ** 2 / total
+        total = w ** 2 * variance + s ** 2
+        mean, variance = mean + variance * w * (value - b - w * mean) / total, variance * s ** 2 / total
     return mean, variance
+
+
+def joints_apart(d):
+    """All logarithms one by one."""
+    first, second = "rho_1*lambda_1*lambda_2", "rho_2*kappa_1*kappa_2"
+    d.step(f"log({first}) - log({first} + {second}) - (log({second}) - log({first} + {second}))", because="quotients")
+    d.step("(log(rho_1) + log(lambda_1) + log(lambda_2)) - (log(rho_2) + log(kappa_1) + log(kappa_2))", because="products")
+    return d.step("log(rho_1/rho_2) + log(lambda_1/kappa_1) + log(lambda_2/kappa_2)", because="in pairs")
+
+
+def one_leap(d):
+    return d.step("log(rho_1/rho_2) + log(lambda_1/kappa_1) + log(lambda_2/kappa_2)", because="algebra")
+
+
+def by_distributions(predicted=4, log_px=None, points=1000, logarithm_first=False):
+    """Prior Monte Carlo with torch.distributions, point by point."""
+    def sharper_pictures(s, n_draws, dims):
+        errors = []
+        for n_dims in dims:
+            prior = Independent(Normal(torch.zeros(n_dims), 1.0), 1)
+            x = Normal(prior.sample((points,)), s).sample()
+            decoded = Independent(Normal(prior.sample((n_draws,)), s), 1)
+            values = torch.stack([decoded.log_prob(point) for point in x])
+            marginal = Independent(Normal(torch.zeros(n_dims), math.sqrt(1 + s**2)), 1)
+            estimate = values.mean(1) if logarithm_first else values.exp().mean(1).log()
+            errors.append((estimate - (log_px or marginal.log_prob)(x)).mean())
+        return predicted, errors
+    return sharper_pictures
 
 
 def terms(p, q):
@@ -352,11 +380,11 @@ RIGHT = [
     ("check_generate", lambda decode, n, latent_dim: decode(STANDARD.sample((n, latent_dim)))),
     ("check_generate", generate_in_batches),
     ("check_coin_flips", lambda x: Bernoulli(torch.full_like(x, 0.5)).log_prob(x).sum()),
-    ("check_class_posterior", lambda x, weights, lam: torch.softmax(weights.log() + bernoullis(x[None], lam)[0], 0)),
+    ("check_class_posterior", lambda x, prior, lam: torch.softmax(prior.log() + bernoullis(x[None], lam)[0], 0)),
     ("check_posterior_of_several", one_measurement_after_the_other),
     ("check_effective_sample_size", lambda v: torch.exp(2 * torch.logsumexp(v, 0) - torch.logsumexp(2 * v, 0))),
-    ("check_mixture_log_px", lambda x, weights, lam:
-     MixtureSameFamily(Categorical(weights), Independent(Bernoulli(lam), 1)).log_prob(x)),
+    ("check_log_odds", joints_apart),
+    ("check_sharper_pictures", by_distributions()),
     ("check_both_directions", lambda p, q: [kl_divergence(Bernoulli(a), Bernoulli(b)) for a, b in ((p, q), (q, p))]),
     ("check_categorical_kl", lambda p, q: terms(p, q).sum(-1)),
     ("check_binned_normal_kl", lambda p, q, edges: terms(table(p, edges), table(q, edges)).sum()),
@@ -430,9 +458,12 @@ WRONG = [
     ("check_coin_flips", lambda x: 784 * math.log(0.5), "not for a black picture"),
     ("check_generate", lambda decode, n, d: torch.cat([decode(torch.randn(300, d)) for _ in range(10)]), "shape (3000, 3)"),
     ("check_coin_flips", lambda x: 3.0, "the answer is not 3.0"),
-    ("check_class_posterior", lambda x, weights, lam: weights.softmax(0), "should be"),
+    ("check_class_posterior", lambda x, prior, lam: prior.softmax(0), "should be"),
     ("check_effective_sample_size", lambda v: v.exp().sum(0) ** 2 / (v.exp() ** 2).sum(0), "not finite"),
-    ("check_mixture_log_px", lambda x, weights, lam: (bernoullis(x, lam).exp() @ weights).log(), "underflow to 0"),
+    ("check_log_odds", one_leap, "At least 2 steps are asked for"),
+    ("check_sharper_pictures", by_distributions(predicted="four"), "Predict first"),
+    ("check_sharper_pictures", by_distributions(logarithm_first=True), "the logarithm comes after the mean"),
+    ("check_sharper_pictures", by_distributions(log_px=lambda x: STANDARD.log_prob(x).sum(-1)), "should be near −1.3"),
     ("check_categorical_kl", lambda p, q: (p * torch.log(p / q)).sum(-1), "0·log 0 must not give NaN"),
     ("check_categorical_kl", lambda p, q: torch.nan_to_num(p * torch.log(p / q), posinf=0.0).sum(-1), "where q = 0 < p"),
     ("check_both_directions", lambda p, q: (p - q, q - p), "the answer should be"),

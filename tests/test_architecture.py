@@ -18,7 +18,7 @@ ARROWS = {
     "objectives": {"densities"},
     "models": {"arguments", "checkpoints", "densities", "runtime"},
     "conditional": {"densities", "models", "runtime"},
-    "evaluation": {"densities", "objectives", "runtime"},
+    "evaluation": {"arguments", "densities", "objectives", "runtime"},
     "training": {"arguments", "checkpoints", "runtime"},
     # The command line stands above what it trains, the rest of its folder below.
     "training.__main__": {"checkpoints", "conditional", "data", "densities", "evaluation", "models", "objectives", "plots",

@@ -448,37 +448,41 @@ def test_training_and_test_patches_share_no_pixel(own_pictures, monkeypatch):
     numbers = np.arange(2 * 427 * 640).reshape(2, 427, 640)
     coloured = np.stack([numbers % 256, numbers // 256 % 256, numbers // 65_536], -1).astype(np.uint8)  # a colour each
     monkeypatch.setattr(own_pictures, "load_sample_images", lambda: SimpleNamespace(images=list(coloured)))
-    parts = {judged: own_pictures.cut_patches(8, judged) for judged in (own_pictures.TEST, own_pictures.HELD_OUT)}
+    folds = [own_pictures.cut_patches(8, fifth) for fifth in (*own_pictures.TESTS, own_pictures.HELD_OUT)]
 
     def pixels(patches: torch.Tensor) -> set[int]:
         red, green, blue = patches.long().permute(1, 0, 2, 3).flatten(1)
         return set((red + 256 * green + 65_536 * blue).tolist())
-    train, test, held_out, more = (pixels(patches) for patches in (parts[0].train, parts[0].test, parts[1].test,
-                                                                   parts[0].more_test))
-    assert len(train) == 72 * 64 * 64 and len(test) == len(held_out) == 24 * 64 * 64 and more == test
-    assert not train & test and not train & held_out and not test & held_out
-    assert parts[0].tile.tolist() == [k for k in range(24) for _ in range(4)] and len(parts[0].train) == 4 * 25 * 72
-    tiles = [pixels(parts[0].test[parts[0].tile == k]) for k in range(24)]
-    assert all(max(tile) - min(tile) < 64 * 640 for tile in tiles), "the patches of a tile lie beside each other"
+    tested = [pixels(fold.test) for fold in folds]
+    for fold, test in zip(folds, tested):
+        train = pixels(fold.train)
+        assert len(train) == 96 * 64 * 64 and len(test) == 24 * 64 * 64 and not train & test
+        assert pixels(fold.more_test) == test and len(fold.train) == 4 * 25 * 96 and len(fold.test) == 96
+        parts = [pixels(fold.test[fold.tile == k]) for k in fold.tile.unique()]
+        assert len(parts) == 24 and all(len(part) == 64 * 64 and max(part) - min(part) < 64 * 640 for part in parts)
+    assert len(set.union(*tested)) == 5 * 24 * 64 * 64, "each fifth is another"
 
 
-def test_a_paired_difference_holds_the_spread_of_tiles_and_of_seeds(own_pictures):
-    differences = torch.tensor([[1.0, 2.0, 5.0, 8.0], [1.2, 2.0, 5.0, 8.6]], dtype=torch.double)
-    found = own_pictures.paired(differences, torch.tensor([0, 0, 1, 1]))
-    tiles, seeds = np.array([1.55, 6.65]), np.array([4.0, 4.2])
-    assert found.mean == pytest.approx(tiles.mean())
-    assert found.standard_error == pytest.approx(math.sqrt((tiles.var(ddof=1) + seeds.var(ddof=1)) / 2))
+def test_a_paired_difference_holds_the_spread_of_tiles_and_of_trainings(own_pictures):
+    differences = torch.tensor([1.0, 2.0, 5.0, 8.0, 3.0, 4.0, 0.0, 1.0], dtype=torch.double)
+    tile = torch.tensor([0, 0, 1, 1, 2, 2, 3, 3])
+    of_tiles = np.std([1.5, 6.5, 3.5, 0.5], ddof=1) / 2
+    for fifth, error in (([0, 0, 0, 0, 1, 1, 1, 1], max(of_tiles, np.std([4.0, 2.0], ddof=1) / math.sqrt(2))),
+                         ([0, 0, 1, 1, 1, 1, 0, 0], max(of_tiles, np.std([1.0, 5.0], ddof=1) / math.sqrt(2))),
+                         ([0] * 8, of_tiles)):
+        found = own_pictures.paired(differences, tile, torch.tensor(fifth))
+        assert found.mean == 3.0 and found.standard_error == pytest.approx(error)
 
 
 def test_own_pictures_compares_and_draws(own_pictures, monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(sys, "argv", ["own_pictures.py", "--latents", "2", "3", "--seeds", "2", "--epochs", "1", "--stride",
-                                      "32", "--device", "cpu", "--figure", str(tmp_path / "a" / "patches.png")])
+    monkeypatch.setattr(sys, "argv", ["own_pictures.py", "--latents", "2", "3", "--epochs", "1", "--stride", "32",
+                                      "--device", "cpu", "--figure", str(tmp_path / "a" / "patches.png")])
     own_pictures.main()
     said = capsys.readouterr().out
     values = last_line(said)
     assert set(values) == {f"{name}_{n}" for n in (2, 3) for name in ("pca", "vae", "gain_in_errors")}
     assert 0 < values["pca_3"] < values["pca_2"] < 0.3 and values["vae_2"] > 0
-    assert "1,152 training patches, 96 test patches of 24 tiles; 2 seed(s)" in said
+    assert "4 training(s) on 1,536 patches; 384 test patches of 96 tiles; 1 epochs" in said
     assert said.count("samples, VAE") == said.count("samples, PCA") == said.count("was it memorized?") == 2
     assert "test patches: the floor" in said and "no FID or KID" in said
     assert (tmp_path / "a" / "patches.png").stat().st_size > 10_000
@@ -487,7 +491,7 @@ def test_own_pictures_compares_and_draws(own_pictures, monkeypatch, capsys, tmp_
 def test_the_pca_of_own_pictures_is_as_good_as_any(own_pictures):
     from sklearn.decomposition import PCA
 
-    patches = own_pictures.cut_patches(32, own_pictures.TEST)
+    patches = own_pictures.cut_patches(32, own_pictures.TESTS[0])
     pca, train, test = own_pictures.samples.pca_features(patches.train, 6), *(
         (part.flatten(1).double() / 255).numpy() for part in (patches.train, patches.test))
     exact = PCA(6, svd_solver="full").fit(train)

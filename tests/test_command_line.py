@@ -188,7 +188,7 @@ def mnist(n: int, seed: int) -> data.ImageSet:
     return data.ImageSet(torch.randint(0, 256, (n, 1, 28, 28), generator=generator, dtype=torch.uint8), torch.arange(n) % 10)
 
 
-MNIST = data.ImageData("MNIST", mnist(300, 0), mnist(50, 1), classes=tuple("0123456789"))
+MNIST = data.ImageData("MNIST", mnist(2570, 0), mnist(50, 1), classes=tuple("0123456789"))
 
 
 @pytest.mark.parametrize(("name", "builder"), [("vae", models.reference_vae), ("conv", models.conv_vae),

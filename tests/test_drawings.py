@@ -7,7 +7,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Polygon
 
-from vae_course.drawings import RADIUS, SEEN, Box, draw_fan, draw_flow, draw_graph
+from vae_course.drawings import RADIUS, SEEN, Box, draw_fan, draw_flow, draw_graph, draw_map
 from vae_course.plots import COLOURS
 
 PLACES = {"y": (0, 1), "z_2": (1.6, 1), "x": (0.7, 0), "w": (0.7, -1)}
@@ -172,3 +172,54 @@ def test_a_fan_that_cannot_be_drawn():
         draw_fan(np.zeros((3, 4, 5)), {"a": 1.0}, axes(4, 3))
     with pytest.raises(ValueError, match=r"in \[0, 1\], got {'a': 1.5}"):
         draw_fan(np.zeros((4, 5)), {"a": 1.5}, axes(4, 3))
+
+
+# ---------------------------------------------------------------- a map between two spaces
+
+def a_map(n: int = 40):
+    codes = np.random.default_rng(0).normal(size=(n, 2))
+    return codes, codes[:, ::-1] * [3, -0.5], np.zeros((n, 5, 7))
+
+
+def test_arrows_of_a_map_lead_from_codes_to_their_pictures():
+    figure = Figure(figsize=(7, 3), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    codes, places, images = a_map()
+    draw_map(codes, places, images, left, right, shown=5)
+    figure.canvas.draw()
+    assert np.array_equal(left.lines[0].get_xydata(), codes) and np.array_equal(right.lines[0].get_xydata(), places)
+    marked = [tuple(line.get_xydata()[0]) for line in left.lines[1:]]
+    assert len(marked) == len(set(marked)) == len(right.texts) == len(right.artists) == 5
+    for (x, y), arrow, picture in zip(marked, right.texts, right.artists):
+        k = np.flatnonzero((codes == (x, y)).all(1)).item()
+        assert np.array_equal(arrow.xy, places[k]) and np.array_equal(arrow.xyann, codes[k])
+        assert arrow.anncoords == left.transData and tuple(picture.xy) == tuple(places[k])
+        box = picture.get_window_extent()
+        assert box.width / box.height == pytest.approx(7 / 5, abs=0.2)
+    low, high = np.array([right.get_xlim(), right.get_ylim()]).T
+    assert (low < places.min(0)).all() and (places.max(0) < high).all()
+
+
+def test_a_map_shows_pictures_that_lie_apart_and_not_of_the_rarest_codes():
+    figure = Figure()
+    left, right = figure.subplots(1, 2)
+    codes, places, images = a_map(200)
+    draw_map(codes, places, images, left, right)
+    marked = np.array([line.get_xydata()[0] for line in left.lines[1:]])
+    assert np.hypot(*marked.T).max() <= np.quantile(np.hypot(*codes.T), 0.9)
+    at = np.array([picture.xy for picture in right.artists])
+    gaps = np.linalg.norm(at[:, None] - at, axis=2)[np.triu_indices(6, 1)]
+    of_all = np.linalg.norm(places[:, None] - places, axis=2)
+    assert gaps.min() > np.quantile(of_all[of_all > 0], 0.2)
+
+
+@pytest.mark.parametrize("change, words", [
+    ({"codes": np.zeros((40, 3))}, r"got \(40, 3\)"), ({"places": np.zeros((39, 2))}, r"\(39, 2\)"),
+    ({"images": np.zeros((40, 1, 5, 7))}, r"\(40, 1, 5, 7\)"),
+    ({"shown": 0}, "from 1 to 40, got 0"), ({"shown": 41}, "got 41"),
+])
+def test_a_map_that_cannot_be_drawn(change, words):
+    codes, places, images = a_map()
+    with pytest.raises(ValueError, match=words):
+        draw_map(**{"codes": codes, "places": places, "images": images, **change}, left=axes(4, 3), right=axes(4, 3))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import weakref
 
+import numpy as np
 import pytest
 import torch
 from exact import LinearGaussianVAE, assert_estimates, mean_and_error, toy_vae, wide_vae
@@ -14,7 +15,7 @@ from torch import nn
 from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from vae_course import data, runtime
+from vae_course import data, evaluation, models, runtime
 from vae_course.conditional import class_mean_vae
 from vae_course.evaluation import (
     BLOCK,
@@ -516,3 +517,21 @@ def test_calibration_counts_the_white_pixels():
 def test_calibration_needs_pixels_that_can_be_counted():
     with pytest.raises(ValueError, match="prepare must give pixels of 0 and 1"):
         calibration(Says(0.5), grey_images(3), prepare=data.grey)
+
+
+@pytest.mark.parametrize("given, way_out", [
+    (np.zeros((5, 1, 28, 28), np.uint8), r"data\.from_arrays\(images\)\.train\.images"),
+    (data.ImageSet(torch.zeros(5, 1, 28, 28, dtype=torch.uint8), None), r"images\.images"),
+    (torch.utils.data.TensorDataset(torch.zeros(5, 1, 28, 28)), r"data\.from_dataset\(images\)"),
+    ([torch.zeros(1, 28, 28)] * 5, r"data\.from_arrays\(images\)"),
+])
+@pytest.mark.parametrize("measure", [
+    lambda *a: evaluation.test_elbo(*a, prepare=data.grey),
+    lambda *a: evaluation.log_px(*a, n_samples=3, prepare=data.grey),
+    lambda *a: evaluation.active_units(*a, prepare=data.grey),
+    lambda *a: evaluation.kl_per_latent(*a, prepare=data.grey),
+    lambda *a: evaluation.calibration(*a, prepare=data.stochastic),
+], ids=["test_elbo", "log_px", "active_units", "kl_per_latent", "calibration"])
+def test_what_is_no_tensor_of_pictures_is_named(measure, given, way_out):
+    with pytest.raises(TypeError, match=f"images must be a tensor .*, got .*{way_out}"):
+        measure(models.reference_vae(3, hidden_dim=5), given)

@@ -128,6 +128,15 @@ def test_draws_from_the_gaussian_of_pca_have_its_covariance():
     np.testing.assert_allclose(*variances, rtol=0.1)
 
 
+def test_what_is_given_stays_as_it_is():
+    table, more = normal(40, 6, 0), normal(11, 6, 1)
+    given = [x.clone() for x in (table, more)]
+    pca = samples.pca_features(table, 3)
+    samples.compare(more, table, more, pca)
+    samples.memorization(more, table, more)
+    assert torch.equal(table, given[0]) and torch.equal(more, given[1])
+
+
 def test_pca_is_the_same_each_time():
     first, second = (samples.pca_features(correlated(100, 0), 5)(correlated(9, 1)) for _ in range(2))
     assert torch.equal(first, second)
@@ -309,6 +318,10 @@ IMAGES, FEATURES = pictures(8), normal(8, 3, 0)
     (lambda: samples.kernel_distance(FEATURES, FEATURES / 0), ValueError, "b must hold finite numbers"),
     (lambda: samples.precision_recall(FEATURES, FEATURES[:4], k=4),
      ValueError, "k must be a whole number from 1 to 3.*got 4"),
+    (lambda: samples.compare(IMAGES, IMAGES, IMAGES, lambda x: x / 255),
+     ValueError, "features(made) must have shape (N, F)"),
+    (lambda: samples.compare(IMAGES, IMAGES, IMAGES, lambda x: None), TypeError, "features(made) must be.*got NoneType"),
+    (lambda: samples.compare(IMAGES, IMAGES, 5, samples.pca_features(IMAGES, 2)), TypeError, "test must be a tensor"),
     (lambda: samples.precision_recall(FEATURES, [1]), TypeError, "made must be a floating-point tensor.*got list"),
 ])
 def test_what_does_not_fit_is_named(call, error, message):

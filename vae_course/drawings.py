@@ -197,3 +197,42 @@ def draw_fan(image: ArrayLike, weights: Mapping[str, float], ax, colour: str = C
                                  (0, middle), pad=0, frameon=False, box_alignment=(0.5, 0.5)))
     ax.set(xlim=(-0.25, 1.4), ylim=(len(weights) - 0.5, -0.5))
     ax.set_axis_off()
+
+
+def draw_map(codes: ArrayLike, places: ArrayLike, images: ArrayLike, left, right, shown: int = 6) -> None:
+    """Draw a map between two spaces: codes as points, their places as points, and arrows to the pictures of some.
+
+    Those are shown whose places lie far apart; codes at the rim of the cloud are left out.
+
+    Args:
+        codes: (n, 2), the points of the left Axes.
+        places: (n, 2), where the map takes them, on the right Axes, whose limits they set.
+        images: (n, H, W), values in [0, 1], the pictures that stand at the places.
+        shown: how many.
+
+    Raises:
+        ValueError: if the shapes do not fit, or shown is not from 1 to n.
+    """
+    codes, places, images = np.asarray(codes), np.asarray(places), np.asarray(images)
+    n = len(codes)
+    if codes.shape != (n, 2) or places.shape != (n, 2) or images.ndim != 3 or len(images) != n:
+        raise ValueError(f"codes, places and images must have shapes (n, 2), (n, 2) and (n, H, W), got {codes.shape}, "
+                         f"{places.shape} and {images.shape}")
+    if not 1 <= shown <= n:
+        raise ValueError(f"shown must be from 1 to {n}, got {shown}")
+    left.plot(*codes.T, ".", color=COLOURS["prior"], markersize=3)
+    right.plot(*places.T, ".", color=RECONSTRUCTION, markersize=3)
+    margin = 0.08 * np.ptp(places, axis=0)
+    (x0, y0), (x1, y1) = places.min(0) - margin, places.max(0) + margin
+    right.set(xlim=(x0, x1), ylim=(y0, y1))
+    inner = np.hypot(*codes.T) <= np.quantile(np.hypot(*codes.T), 0.9)
+    chosen = [int(np.argmax(inner))]
+    for _ in range(shown - 1):
+        apart = np.linalg.norm(places[:, None] - places[chosen], axis=2).min(1)
+        chosen.append(int(np.argmax(np.where(inner, apart, -1))))
+    arrow = {"arrowstyle": "-|>", "connectionstyle": "arc3,rad=-0.15", "color": "black", "shrinkA": 3, "shrinkB": 11}
+    for k in chosen:
+        left.plot(*codes[k], "o", color="black", markersize=4)
+        right.annotate("", places[k], codes[k], "data", left.transData, arrowprops=arrow, annotation_clip=False)
+        image = OffsetImage(images[k], zoom=25 / max(images.shape[1:]), cmap="gray", clim=(0, 1))
+        right.add_artist(AnnotationBbox(image, places[k], pad=0))

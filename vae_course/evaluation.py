@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from vae_course import runtime
+from vae_course.arguments import check_source
 from vae_course.densities import kl_between_normals, reparameterize
 from vae_course.objectives import elbo_terms, importance_weighted_bound, log_weights
 
@@ -116,7 +117,8 @@ def log_px(model, images: Images, *condition: Tensor, n_samples: int, prepare: C
     """
     if n_samples < 1:
         raise ValueError(f"n_samples must be at least 1, got {n_samples}")
-    first, *of_first = (tensor[:1].to(_device(model, images)) for tensor in (images, *condition))
+    device = _device(model, images)
+    first, *of_first = (tensor[:1].to(device) for tensor in (images, *condition))
     per_row = _bytes_per_row(model, first, of_first, prepare)
     per_image = BYTES_PER_WEIGHT * n_samples
     if memory < 2 * max(per_row, per_image):
@@ -126,7 +128,7 @@ def log_px(model, images: Images, *condition: Tensor, n_samples: int, prepare: C
     batch = min(BLOCK, memory // 2 // per_image, max(1, rows // min(n_samples, 10)))
     chunk = max(1, rows // batch)                                   # samples of each image that are decoded at once
     sizes = [min(chunk, n_samples - done) for done in range(0, n_samples, chunk)]
-    generator = torch.Generator(_device(model, images)).manual_seed(seed)
+    generator = torch.Generator(device).manual_seed(seed)
     values: list[Tensor] = []
     errors: list[Tensor] = []
     for block in _blocks(model, images, condition, prepare, seed):
@@ -261,6 +263,7 @@ def _blocks(model, images: Images, condition, prepare, seed: int):
 
 def _device(model, images: Images) -> torch.device:
     """Where the model is, to which the images are moved; where the images are, if it has no weights."""
+    check_source(images=images)
     return next((weights.device for weights in getattr(model, "parameters", list)()), images.device)
 
 

@@ -42,13 +42,13 @@ class OneHot(nn.Module):
 
     def check(self, labels: Tensor) -> None:
         """Raise TypeError or ValueError unless these are classes, one for each example. Values as `runtime.may_be_read`."""
+        if isinstance(labels, Tensor) and labels.ndim != 1:
+            one_hot = ": labels.argmax(1)" if labels.ndim == 2 and labels.shape[1] == self.num_classes else ""
+            raise ValueError(f"labels must have shape (B,), one class for each example, got {tuple(labels.shape)}{one_hot}")
         if not isinstance(labels, Tensor) or labels.dtype not in WHOLE_NUMBERS:
             kind = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
             way_out = "labels.long()" if isinstance(labels, Tensor) else "torch.as_tensor(labels)"
             raise TypeError(f"labels must be a tensor of whole numbers (int64), got {kind}: {way_out}")
-        if labels.ndim != 1:
-            one_hot = ": labels.argmax(1)" if labels.ndim == 2 and labels.shape[1] == self.num_classes else ""
-            raise ValueError(f"labels must have shape (B,), one class for each example, got {tuple(labels.shape)}{one_hot}")
         if not runtime.may_be_read(labels):
             return
         low, high = (labels.min().item(), labels.max().item()) if len(labels) else (0, 0)

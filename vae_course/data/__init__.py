@@ -1,14 +1,12 @@
 """Pictures as uint8 tensors, or in a file where there are too many; their labels, and the ways to pixels in [0, 1].
 
-images     ImageSet and ImageData; grey, stochastic and fixed pixels; a part held out
+images     ImageSet and ImageData; grey, stochastic and fixed pixels; labels, and splits
 stored     ImageFile: pictures that stay in a file
 mnist      MNIST and Fashion-MNIST, downloaded or from the disk
 arrays     from_arrays: your own, from NumPy, torch or a list
 folders    from_folder: your own, from files
 datasets   from_dataset: your own, from torch's Dataset
-
-Behind them: given (what counts as an array), layouts (which axis is which), pixels (values to uint8), labels, splitting,
-listing (which files), pillow (one file), storing (into memory or into a file).
+pixels     values of all kinds to uint8
 """
 
 from vae_course.data.arrays import from_arrays

@@ -1,49 +1,28 @@
 """from_folder: pictures in one folder, or in one folder for each class, read by Pillow and brought to one size."""
 
 import hashlib
-import operator
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from numbers import Integral
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from vae_course import runtime
-from vae_course.data.images import ImageData
-from vae_course.data.labels import understand
-from vae_course.data.listing import Listing, listed, printable
-from vae_course.data.pillow import as_pixels, has_alpha, is_deep, is_grey
-from vae_course.data.pixels import Pixels
-from vae_course.data.splitting import assembled, check_split, pick, split
-from vae_course.data.stored import DataError, ImageFile
-from vae_course.data.storing import bar, file_name, made_before, note, stored
+from vae_course.data.images import ImageData, assembled, checked_options, chosen
+from vae_course.data.pixels import Values, as_pixels, has_alpha, is_deep, is_grey
+from vae_course.data.stored import DataError, ImageFile, bar, file_name, made_before, note, stored
 
 BLOCK = 64            # pictures that are read at a time
 MANY = 3              # names that are listed before "and more"
-
-# What is said where it holds for n pictures.
-SMALLER = "Smaller, and enlarged: {n}."
-ALPHA = "With alpha, which was composed on white: {n}."
-DEEP = "Of 16 bits or more, and brought to 8: {n}."
-
-# What reads a file without changing a value, for pictures whose scale only the reader knows.
-BY_HAND = "np.asarray(PIL.Image.open(path))"
-
-
-class Read(NamedTuple):
-    """A picture as it was read, or why it could not be."""
-
-    pixels: np.ndarray | None = None        # (C, H, W) uint8
-    reason: str = ""
-    facts: tuple[str, ...] = ()             # what there is to say of it
+DEEPEST = 5           # folders within folders that are looked at: links may go round in circles
 
 
 def from_folder(folder: str | os.PathLike, size: int | tuple[int, int], *, channels: int | None = None,
@@ -68,128 +47,174 @@ def from_folder(folder: str | os.PathLike, size: int | tuple[int, int], *, chann
         DataError: if the folder has no pictures, or has them where they cannot be meant, or the file cannot be written.
         TypeError, ValueError: for arguments that cannot be meant; says what came and what to call.
     """
-    check_split(test_fraction, seed)
-    device = runtime.pick_device(None if device is None else str(device))
-    size, path = _height_and_width(size), file_name(file)
+    options, path = checked_options(test_fraction, seed, device), file_name(file)
+    sides = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
+    if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in sides) or isinstance(size, bool):
+        raise ValueError(f"size must be the height and width of the pictures in pixels, (64, 48), or one number for both, "
+                         f"64, got {size!r}")
     if channels not in (None, 1, 3):
         raise ValueError(f"channels must be 1 for grey, 3 for colour, or None, got {channels!r}; alpha is composed on white")
-    found = listed(folder)
-    made_from = {"folder": str(found.folder), "size": list(size), "channels": channels, "files": _fingerprint(found)}
-    known = None if path is None else made_before(path, made_from)
+    root = _existing(folder)
+    paths, passed_over = _listed(root)
+    made_from = {"folder": str(root), "size": list(map(int, sides)), "channels": channels, "files": _fingerprint(paths)}
+    known = made_before(path, made_from)
     if path is not None and known is not None:
         images: Tensor | ImageFile = ImageFile(path)
-        names, said = known["names"], [*known["said"], f"{path.name} held them already."]
+        known["said"].append(f"{path.name} held them already.")
     else:
-        images, names, said = _read_all(found, size, channels, path)
-        if path is not None:
-            note(path, {"made_from": made_from, "names": names, "said": said})
-    labels = understand(names, len(images))
-    parts = split(len(images), labels, test_fraction, seed)
-    halves = [pick(images, index) for index in parts]
-    return assembled(found.folder.name, halves, labels, parts, device, said)
+        reading = _Reading(paths)
+        images = stored(reading.blocks((int(sides[0]), int(sides[1])), channels), len(paths), path)
+        names = None if paths[0].parent == root else [_printable(picture.parent.name) for picture in reading.kept]
+        known = {"made_from": made_from, "names": names, "said": [*reading.said(), *passed_over]}
+        note(path, known)
+    return assembled(root.name, len(images), partial(chosen, images), known["names"], options, known["said"])
 
 
-class _Outcome:
-    """What came of the files so far: which gave pictures, which are broken and why, and what there is to say."""
+# ---------------------------------------------------------------- reading
 
-    def __init__(self) -> None:
+class _Reading:
+    """Reads the files by several threads, and remembers what came of them."""
+
+    def __init__(self, paths: list[Path]):
+        self.paths = paths
         self.kept: list[Path] = []
-        self.broken: dict[Path, str] = {}
-        self.facts: Counter[str] = Counter()
+        self.broken: list[str] = []             # the name and the reason of each
+        self.facts: Counter[str] = Counter()    # what holds, for how many pictures
+
+    def blocks(self, size: tuple[int, int], channels: int | None) -> Iterator[np.ndarray]:
+        """The pictures in blocks (k, C, H, W) uint8; an error at the end if there are none, or all are dark."""
+        by_hand = "np.asarray(PIL.Image.open(path))"
+        values = Values("the pictures", lambda change: f"data.from_arrays([{change.format(x=by_hand)} for path in paths])",
+                        np.dtype(np.uint8))
+        threads = min(8, os.cpu_count() or 1)
+        with warnings.catch_warnings(), bar(len(self.paths)) as shown, ThreadPoolExecutor(threads) as pool:
+            warnings.simplefilter("ignore")     # Pillow's, about files that it reads all the same
+            channels = channels or (3 if any(pool.map(_is_colour, self.paths)) else 1)
+            for start in range(0, len(self.paths), BLOCK):
+                some, good = self.paths[start:start + BLOCK], []
+                for path, (pixels, facts) in zip(some, pool.map(partial(_read, channels=channels, size=size), some)):
+                    self.facts.update(facts)
+                    if isinstance(pixels, str):
+                        self.broken.append(f"{_printable(path.name)}: {pixels}")
+                    else:
+                        self.kept.append(path)
+                        good.append(pixels)
+                if good:
+                    block = np.stack(good)
+                    values.take(block)
+                    yield block
+                shown.update(len(some))
+        if not self.kept:
+            raise DataError(f"folder names {self.paths[0].parent}, and none of its files can be read "
+                            f"({_some(self.broken)}): put whole ones there, or name another folder")
+        values.check_brightness()
+
+    def said(self) -> list[str]:
+        """Sentences about what was done, and about the files that are left out."""
+        said = [f"{fact}: {n:,}." for fact, n in sorted(self.facts.items())]
+        if self.broken:
+            said.append(f"Left out, as they cannot be read: {len(self.broken):,} ({_some(self.broken)}).")
+        return ["Scaled to cover the size, and cut to it at the centre.", *said]
 
 
-def _read_all(found: Listing, size: tuple[int, int], channels: int | None, path: Path | None
-              ) -> tuple[Tensor | ImageFile, list[str] | None, list[str]]:
-    """The pictures, the names of their classes (None where there are none), and what there is to say."""
-    outcome, said = _Outcome(), [f"Scaled to cover {size[0]}×{size[1]}, and cut to it at the centre."]
-    with warnings.catch_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        warnings.simplefilter("ignore")     # Pillow's, about files that it reads all the same
-        if channels is None:
-            is_colour = [grey is False for grey in pool.map(_grey_or_broken, found.paths)]
-            channels = 3 if any(is_colour) else 1
-            if any(is_colour) and not all(is_colour):
-                said.append(f"Grey ones among them: {len(is_colour) - sum(is_colour):,}; channels=1 would make all grey.")
-        blocks = _blocks(found.paths, pool, partial(_read, channels=channels, size=size), outcome)
-        images = stored(blocks, len(found.paths), path)
-    said += [sentence.format(n=f"{outcome.facts[sentence]:,}") for sentence in sorted(outcome.facts)]
-    if outcome.broken:
-        said.append(f"Left out, as they cannot be read: {len(outcome.broken):,} ({_reasons(outcome.broken)}).")
-    names = None if not found.classes else [printable(path.parent.name) for path in outcome.kept]
-    return images, names, [*said, *found.said]
-
-
-def _blocks(paths: list[Path], pool: ThreadPoolExecutor, read: Callable[[Path], Read],
-            outcome: _Outcome) -> Iterator[np.ndarray]:
-    """The pictures in blocks (k, C, H, W) uint8, read by several threads, and never many in memory."""
-    values = Pixels("the pictures", lambda change: f"data.from_arrays([{change.format(x=BY_HAND)} for path in paths])")
-    with bar(len(paths), "picture") as shown:
-        for start in range(0, len(paths), BLOCK):
-            some = paths[start:start + BLOCK]
-            pictures = list(pool.map(read, some))
-            outcome.broken |= {path: picture.reason for path, picture in zip(some, pictures) if picture.pixels is None}
-            outcome.kept += [path for path, picture in zip(some, pictures) if picture.pixels is not None]
-            outcome.facts.update(fact for picture in pictures for fact in picture.facts)
-            good = [picture.pixels for picture in pictures if picture.pixels is not None]
-            if good:
-                yield values(np.stack(good))
-            shown.update(len(some))
-    if not outcome.kept:
-        raise DataError(f"folder names {paths[0].parent}, and none of its files can be read: {_reasons(outcome.broken)}. "
-                        f"Put whole ones there, or name another folder")
-    values.check_brightness()
-
-
-def _read(path: Path, channels: int, size: tuple[int, int]) -> Read:
-    """One file; whatever is wrong with it becomes the reason, since one file of thousands must not stop the rest."""
+def _read(path: Path, channels: int, size: tuple[int, int]) -> tuple[np.ndarray | str, list[str]]:
+    """One file as (C, H, W) uint8, or why it cannot be read, since one of thousands must not stop the rest; and facts."""
     try:
         with Image.open(path) as image:
-            facts = [fact for fact, holds in ((SMALLER, image.height < size[0] or image.width < size[1]),
-                                              (ALPHA, has_alpha(image)), (DEEP, is_deep(image))) if holds]
-            return Read(as_pixels(image, channels, size), facts=tuple(facts))
+            facts = [fact for fact, holds in (
+                ("Smaller, and enlarged", image.height < size[0] or image.width < size[1]),
+                ("With alpha, which was composed on white", has_alpha(image)),
+                ("Of 16 bits or more, and brought to 8", is_deep(image)),
+                ("Grey, in a set of colour pictures (channels=1 would make all grey)", channels == 3 and is_grey(image)),
+            ) if holds]
+            return as_pixels(image, channels, size), facts
+    except UnidentifiedImageError:
+        return "no picture, or damaged", []
     except Exception as error:
-        return Read(reason=_reason(error))
+        return (str(error) or type(error).__name__).splitlines()[0], []
 
 
-def _grey_or_broken(path: Path) -> bool | None:
-    """Whether the file has a grey picture, by its head alone; None if it cannot be read."""
+def _is_colour(path: Path) -> bool:
+    """Whether the file has a picture in colour, by its head alone."""
     try:
         with Image.open(path) as image:
-            return is_grey(image)
+            return not is_grey(image)
     except Exception:
-        return None
+        return False    # told by _read
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return "no picture, or damaged"
-    if isinstance(error, Image.DecompressionBombError):
-        return (f"more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels; if the file can be trusted, allow it by "
-                f"PIL.Image.MAX_IMAGE_PIXELS = None")
-    return (str(error) or type(error).__name__).splitlines()[0]
+# ---------------------------------------------------------------- which files
+
+def _listed(root: Path) -> tuple[list[Path], list[str]]:
+    """The pictures, judged by their endings, in the folder or, if there are none, in its sub-folders; and what to say.
+
+    DataError if there are none, or they are in two places or too deep; says what to name instead.
+    """
+    Image.init()
+    endings = {ending for ending, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+    files = list(_files(root))
+    pictures = [path for path in files if path.suffix.lower() in endings]
+    others = [path.name for path in files if path.suffix.lower() not in endings]
+    heic = "; HEIC needs pillow_heif.register_heif_opener()" if ".heic" in "".join(others).lower() else ""
+    top = [path for path in pictures if path.parent == root]
+    below = [path for path in pictures if path.parent.parent == root]
+    deeper = [path for path in pictures if root not in path.parents[:2]]
+    as_deep = f"as {_printable(str(deeper[0].relative_to(root)))}" if deeper else ""
+    if top and below:
+        raise DataError(f"folder names {root}, which holds pictures ({len(top):,}) beside sub-folders with some "
+                        f"({below[0].parent.name}, …): move them into a sub-folder of their own, or name a sub-folder")
+    if not top and not below:
+        why = (f"they lie deeper, {as_deep}; name {deeper[0].parents[1]}" if deeper else
+               f"it has other files ({_some(others)}){heic}; name the folder of the pictures" if others else
+               "it is empty; name the folder of the pictures")
+        raise DataError(f"folder names {root}, which holds no pictures: {why}")
+    said = [f"Passed over, as no pictures: {len(others):,} ({_some(others)}{heic})."] if others else []
+    if deeper:
+        said.append(f"What lies deeper was passed over, {as_deep}: {len(deeper):,}.")
+    return top or below, said
 
 
-def _reasons(broken: dict[Path, str]) -> str:
-    """The first of the files that could not be read, with the reason of each."""
-    shown = [f"{printable(path.name)}: {reason}" for path, reason in list(broken.items())[:MANY]]
-    return "; ".join(shown) + (f"; and {len(broken) - MANY:,} more" if len(broken) > MANY else "")
+def _existing(folder: Any) -> Path:
+    """The path, if it is a folder."""
+    if not isinstance(folder, (str, os.PathLike)):
+        raise TypeError(f"folder must be the path of a folder of pictures, got {type(folder).__name__}: put the files into "
+                        f"one folder, or open them and call data.from_arrays")
+    path = Path(folder).expanduser().absolute()
+    if path.is_dir():
+        return path
+    what, there = "is a file" if path.exists() else "does not exist", next(p for p in path.parents if p.is_dir())
+    raise DataError(f"folder names {path}, which {what}: name the folder of the pictures, as {there}; "
+                    f"shutil.unpack_archive(file, folder) unpacks an archive, data.ImageFile(file) reads a .npy")
 
 
-def _fingerprint(found: Listing) -> str:
+def _files(folder: Path, depth: int = DEEPEST) -> Iterator[Path]:
+    """All files in and below the folder, by name, without hidden ones, which systems and notebooks leave behind."""
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read ({error.strerror or error}): name a folder of your own") from error
+    for entry in found:
+        if entry.is_dir() and depth:
+            yield from _files(folder / entry.name, depth - 1)
+        elif entry.is_file():
+            yield folder / entry.name
+
+
+def _fingerprint(paths: list[Path]) -> str:
     """A hash of the names, sizes and times of the files, which changes when one is added or replaced."""
     digest = hashlib.sha256()
-    for path in found.paths:
+    for path in paths:
         state = path.stat()
-        digest.update(f"{path.relative_to(found.folder)} {state.st_size} {state.st_mtime_ns};".encode(errors="replace"))
+        digest.update(f"{path} {state.st_size} {state.st_mtime_ns};".encode(errors="replace"))
     return digest.hexdigest()[:16]
 
 
-def _height_and_width(size: Any) -> tuple[int, int]:
-    """`size` as (H, W); TypeError or ValueError if it is none."""
-    try:
-        sides = [operator.index(side) for side in (size if isinstance(size, (tuple, list)) else (size, size))]
-    except TypeError:
-        sides = []
-    if len(sides) != 2 or min(sides) < 1 or isinstance(size, bool):
-        raise ValueError(f"size must be the height and width of the pictures in pixels, (64, 48), or one number for both, "
-                         f"64, got {size!r}")
-    return sides[0], sides[1]
+def _some(names: list[str]) -> str:
+    """The first of them, for a message."""
+    return "; ".join(map(_printable, names[:MANY])) + (f"; and {len(names) - MANY:,} more" if len(names) > MANY else "")
+
+
+def _printable(name: str) -> str:
+    """The name of a file without bytes that are no text, which some systems allow and `print` does not."""
+    return name.encode("utf-8", "replace").decode()

@@ -1,13 +1,15 @@
-"""Pictures with their labels and splits, and the ways to turn uint8 pictures into pixels in [0, 1]."""
+"""Sets of pictures with their labels, the ways to pixels in [0, 1], and the splits of what a reader brings."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from vae_course import runtime
 from vae_course.data.stored import ImageFile
 
 
@@ -97,6 +99,51 @@ def fixed(images: Tensor) -> Tensor:
     return images.float() / 255
 
 
+# ---------------------------------------------------------------- labels
+
+def understood(labels: Any, n: int, names: Any) -> tuple[Tensor, tuple[str, ...]]:
+    """Labels of n examples as they come, numbers or strings, as (n,) int64, 0 … C−1, and the names of the C classes.
+
+    These are what the labels were, or `names`, as torchvision's data sets have them, where they fit.
+    """
+    values = _one_for_each(labels, n)
+    found, numbers = np.unique(values, return_inverse=True)
+    if (isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)
+            and values.dtype.kind == "i" and 0 <= found[0] and found[-1] < len(names)):
+        return torch.from_numpy(values), tuple(names)
+    return torch.from_numpy(numbers.reshape(-1).astype(np.int64)), tuple(map(str, found.tolist()))
+
+
+def _one_for_each(labels: Any, n: int) -> np.ndarray:
+    """The labels as an array (n,) of int64, bool or strings."""
+    one = f"labels must be one for each of the {n} pictures"
+    if isinstance(labels, (str, bytes, Mapping)) or not hasattr(labels, "__getitem__"):
+        way = "list(labels.values())" if isinstance(labels, Mapping) else "a list, as list(labels)"
+        raise TypeError(f"{one}, in an array or a list, got {type(labels).__name__}: pass {way}")
+    given = labels.detach().cpu().tolist() if isinstance(labels, Tensor) else labels
+    array = np.asarray(given, dtype=object)     # as objects, or NumPy would make strings of numbers among strings
+    if array.ndim != 1:
+        raise ValueError(f"{one}, ({n},), got {array.shape}: pass np.asarray(labels).argmax(1) if they are one-hot, or one "
+                         f"of the columns, np.asarray(labels)[:, 0]")
+    if len(array) != n:
+        more = f"labels[:{n}]" if len(array) > n else f"images[:{len(array)}]"
+        raise ValueError(f"{one}, got {len(array)}: leave the same ones out of both; if only the last are too many, pass "
+                         f"{more}")
+    values = [y.item() if hasattr(y, "item") else y.decode() if isinstance(y, bytes) else y for y in array]
+    missing = [k for k, y in enumerate(values) if y is None or isinstance(y, float) and y != y]
+    if missing:
+        raise ValueError(f"{one}, but {len(missing)} are missing (None or NaN), the first is labels[{missing[0]}]: leave "
+                         f"these pictures out, or give the missing a name, such as \"unknown\"")
+    if all(isinstance(y, (str, bool)) for y in values) and len({type(y) for y in values}) == 1:
+        return np.asarray(values)
+    odd = [y for y in values if not (isinstance(y, (int, float)) and abs(y) < 2 ** 63 and float(y).is_integer())]
+    if odd:
+        kinds = ", ".join(sorted({type(y).__name__ for y in values}))
+        raise TypeError(f"labels must all be whole numbers or all strings, got {kinds}, such as {odd[0]!r}: pass "
+                        f"[str(y) for y in labels], or, of measured numbers, np.digitize(labels, edges)")
+    return np.asarray(values).astype(np.int64)
+
+
 # ---------------------------------------------------------------- splits
 
 def hold_out(data: ImageSet, n: int, seed: int = 0) -> tuple[ImageSet, ImageSet]:
@@ -110,11 +157,89 @@ def hold_out(data: ImageSet, n: int, seed: int = 0) -> tuple[ImageSet, ImageSet]
     if not isinstance(n, Integral) or isinstance(n, bool) or not 0 < n < len(data):
         hint = f"; for a share pass n=round({n!r} * len(data))" if isinstance(n, float) and 0 < n < 1 else ""
         raise ValueError(f"n must lie between 1 and {len(data) - 1}, got {n!r}{hint}")
-    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed)).to(data.images.device)
-    return subset(data, order[n:]), subset(data, order[:n])
+    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
+    rest, held = (ImageSet(chosen(data.images, index), None if data.labels is None else chosen(data.labels, index))
+                  for index in (order[n:], order[:n]))
+    return rest, held
 
 
-def subset(data: ImageSet, index: Tensor) -> ImageSet:
-    """The examples that `index` (n,) names, with their labels; those of an ImageFile stay in the file."""
-    images = data.images.subset(index) if isinstance(data.images, ImageFile) else data.images[index]
-    return ImageSet(images, None if data.labels is None else data.labels[index.to(data.labels.device)])
+def chosen(images: Tensor | ImageFile, index: Tensor) -> Tensor | ImageFile:
+    """The examples that `index` (n,) names: a new tensor, or a view of the file."""
+    return images.subset(index) if isinstance(images, ImageFile) else images[index.to(images.device)]
+
+
+class Options(NamedTuple):
+    """How to split, and where to: as `checked_options` returns them."""
+
+    test_fraction: float
+    seed: int
+    device: torch.device
+
+
+def checked_options(test_fraction: Any, seed: Any, device: Any) -> Options:
+    """These arguments, before anything is read; TypeError or ValueError if they cannot be meant."""
+    if not isinstance(test_fraction, Real) or not 0 < float(test_fraction) < 1:
+        raise ValueError(f"test_fraction must be a share of the pictures, between 0 and 1, as 1/6, got {test_fraction!r}; "
+                         f"for 1000 pictures pass test_fraction=1000 / len(images)")
+    if not isinstance(seed, Integral):
+        raise TypeError(f"seed must be a whole number, as 0, got {seed!r}")
+    return Options(float(test_fraction), int(seed), runtime.pick_device(None if device is None else str(device)))
+
+
+def assembled(name: str, n: int, take: Callable[[Tensor], Tensor | ImageFile], labels: Any, options: Options,
+              said: Sequence[str], names: Any = None) -> ImageData:
+    """The two sets out of n examples, on the device, and one printed line that says what is in them.
+
+    `take` makes a tensor of the examples with these numbers, (m,) int64, or an ImageFile, which stays where it is; `said`
+    are sentences for the end of the line, complete when all are taken; labels and names are as `understood` takes them.
+    """
+    numbers, classes = (None, None) if labels is None else understood(labels, n, names)
+    halves, parts = [], split(n, numbers, options)
+    for index in parts:
+        images = take(index)
+        try:
+            images = images if isinstance(images, ImageFile) else images.to(options.device)
+        except torch.OutOfMemoryError:
+            raise ValueError(f"device {options.device} has no room for {images.nbytes / 1e9:.1f} GB of pictures: pass "
+                             f"device=\"cpu\", and fit copies each batch when its turn comes") from None
+        halves.append(ImageSet(images, None if numbers is None else numbers[index].to(images.device)))
+    train, test = halves
+    _, *sides = train.images.shape
+    what = (f"rows of {sides[0]} numbers" if len(sides) == 1 else
+            f"{'grey' if sides[0] == 1 else 'colour'} pictures, {sides[1]} high and {sides[2]} wide")
+    of = ""
+    if numbers is not None and classes is not None:
+        shown = classes if len(classes) <= 12 else (*classes[:3], "…", classes[-1])
+        of = f"; {len(classes)} {'class' if len(classes) == 1 else 'classes'}: {', '.join(shown)}"
+        absent = len(set(numbers[parts[0]].tolist()) - set(numbers[parts[1]].tolist()))
+        of += f"; {absent} of them without a picture in the test set" if absent else ""
+    print(f"Data: {name}, {n:,} {what}: {len(train):,} to train on and {len(test):,} for the test{of}.", *said)
+    return ImageData(name, train, test, classes=classes)
+
+
+def split(n: int, labels: Tensor | None, options: Options) -> tuple[Tensor, Tensor]:
+    """Which examples are trained on and which are for the test, in a random order that repeats with the seed.
+
+    (n_train,) and (n_test,) int64. Of each class the same share is for the test, as nearly as whole numbers allow, and one
+    at least is trained on.
+    """
+    if n < 2:
+        raise ValueError(f"images must hold at least 2 pictures, one to train on and one for the test, got {n}")
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(options.seed))
+    n_test = min(max(round(options.test_fraction * n), 1), n - 1)
+    if labels is None:
+        return order[n_test:], order[:n_test]
+    members = torch.bincount(labels)
+    wanted = members * (n_test / n)
+    taken = torch.minimum(wanted.floor().long(), (members - 1).clamp(min=0))
+    by_remainder = torch.argsort(wanted.floor() - wanted, stable=True)
+    may_give = by_remainder[(taken < members - 1)[by_remainder]]
+    taken[may_give[:n_test - int(taken.sum())]] += 1
+    if taken.sum() == 0:
+        raise ValueError(f"labels must name classes with several pictures, but each of these {n} pictures has a label of "
+                         f"its own: leave labels out, or name the classes")
+    by_class = torch.argsort(labels[order], stable=True)
+    place = torch.arange(n) - (members.cumsum(0) - members).repeat_interleave(members)     # within its class
+    for_test = torch.empty(n, dtype=torch.bool)
+    for_test[by_class] = place < taken.repeat_interleave(members)
+    return order[~for_test], order[for_test]

@@ -1,13 +1,20 @@
-"""Pictures that stay in a file: more of them than the memory holds."""
+"""Pictures that stay in a file, more of them than the memory holds, and how they come there."""
 
+import contextlib
+import json
 import os
-from collections.abc import Iterator
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
+
+from vae_course import runtime
 
 DTYPES = {np.dtype("uint8"): torch.uint8, np.dtype("float32"): torch.float32}
 WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
@@ -37,7 +44,7 @@ class ImageFile:
     def __init__(self, path: str | os.PathLike, index: Any = None):
         self.path = Path(path).absolute()
         self.offset, rows, self.dtype = _header(self.path)
-        self._n_rows, self._row = rows[0], rows[1:]
+        self._n_rows, self._row = rows[0], torch.Size(rows[1:])
         if index is not None:
             self._index = self._which(index)
 
@@ -90,7 +97,7 @@ class ImageFile:
     def with_channel(self) -> "ImageFile":
         """The same pictures in the same file, with an axis of one channel behind that of the pictures."""
         copy = self.subset(slice(None))
-        copy._row = (1, *self._row)
+        copy._row = torch.Size((1, *self._row))
         return copy
 
     def _which(self, index: Any) -> Tensor:
@@ -120,7 +127,7 @@ class ImageFile:
     def _read(self, runs: list[tuple[int, int]]) -> Tensor:
         """The rows of the file, each run a first row and how many; plain reads, since a mapped file that shrinks kills."""
         out = torch.empty((sum(n for _, n in runs), *self._row), dtype=self.dtype)
-        size, position = self._row_bytes(), 0
+        size, position = self._row.numel() * self.dtype.itemsize, 0
         view = memoryview(out.view(-1).view(torch.uint8).numpy())  # type: ignore[arg-type]
         try:
             with open(self.path, "rb", buffering=0) as file:
@@ -135,9 +142,6 @@ class ImageFile:
         except OSError as error:
             raise DataError(f"{self.path} cannot be read any more ({error.strerror or error})") from error
         return out
-
-    def _row_bytes(self) -> int:
-        return int(np.prod(self._row, dtype=np.int64)) * self.dtype.itemsize
 
 
 def _header(path: Path) -> tuple[int, tuple[int, ...], torch.dtype]:
@@ -156,3 +160,103 @@ def _header(path: Path) -> tuple[int, tuple[int, ...], torch.dtype]:
         order = "" if array.flags.c_contiguous else " in Fortran's order; np.save(path, np.ascontiguousarray(array))"
         raise DataError(f"{path} holds {array.dtype} {array.shape}{order}; {what}")
     return array.offset, array.shape, DTYPES[array.dtype]
+
+
+# ---------------------------------------------------------------- writing
+
+def bar(total: int) -> tqdm:
+    """A bar that comes after a second and is gone at the end; nothing where nobody sees it: in a pipe or a log."""
+    in_a_notebook = any(parent.__name__ == "tqdm_notebook" for parent in tqdm.__mro__)     # as tqdm.auto chose
+    return tqdm(total=total, unit="picture", leave=False, delay=1, mininterval=0.5,
+                disable=not (in_a_notebook or sys.stderr.isatty()))
+
+
+def stored(blocks: Iterable[np.ndarray], n: int, path: Path | None) -> Tensor | ImageFile:
+    """Blocks (k, …) of n examples or fewer, one after another: a tensor (m, …), or what was written to the .npy file `path`.
+
+    DataError if the file cannot be written, or there is no room.
+    """
+    if path is not None:
+        return _written(blocks, n, path)
+    out, filled = np.empty(0), 0
+    for block in blocks:
+        if filled == 0:
+            _check_room(2 * n * block[:1].nbytes, runtime.free_memory("cpu"), "memory",     # twice: all, and its two parts
+                        "pass file=\"build/pictures.npy\", which keeps them on the disk")
+            out = np.empty((n, *block.shape[1:]), block.dtype)
+        out[filled:filled + len(block)] = block
+        filled += len(block)
+    return torch.from_numpy(out[:filled])
+
+
+def file_name(file: Any) -> Path | None:
+    """The path that `file` gives, None for None; ValueError if it is no name of a .npy file."""
+    if file is None:
+        return None
+    path = Path(file).expanduser() if isinstance(file, (str, os.PathLike)) else Path()
+    if path.suffix != ".npy" or path.is_dir():
+        raise ValueError(f"file must be the path of a .npy file to be written, or None, got {file!r}: pass "
+                         f"file=\"build/pictures.npy\"")
+    return path
+
+
+def made_before(path: Path | None, made_from: dict) -> dict | None:
+    """What `note` wrote about the file, if it was made from the same; None where there is no file; DataError else."""
+    if path is None or not path.exists():
+        return None
+    try:
+        content = json.loads(_notes(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content = None
+    if not isinstance(content, dict) or content.get("made_from") != made_from:
+        raise DataError(f"file names {path}, which is there already and holds something else: name another file, or delete "
+                        f"this one and run again; data.from_arrays(data.ImageFile({str(path)!r})) takes what it holds")
+    return content
+
+
+def note(path: Path | None, content: dict) -> None:
+    """Write beside the file what it was made from."""
+    if path is not None:
+        _notes(path).write_text(json.dumps(content), encoding="utf-8")
+
+
+def _notes(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")
+
+
+def _written(blocks: Iterable[np.ndarray], n: int, path: Path) -> ImageFile:
+    """The file, which is whole or not there."""
+    half, filled = path.with_name(f"{path.name}.{os.getpid()}.part"), 0
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(half, "wb") as file:
+            for block in blocks:
+                if filled == 0:
+                    _check_room(n * block[:1].nbytes, shutil.disk_usage(path.parent).free, f"the disk of {path}",
+                                "name a file on another disk")
+                    _write_header(file, n, block)
+                file.write(np.ascontiguousarray(block).data)
+                filled += len(block)
+            file.seek(0)
+            _write_header(file, filled, block)
+        os.replace(half, path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written ({error.strerror or error}): name a file in a folder of your own, on a "
+                        f"disk with room") from error
+    finally:
+        with contextlib.suppress(OSError):
+            half.unlink()
+    return ImageFile(path)
+
+
+def _write_header(file: IO[bytes], n: int, block: np.ndarray) -> None:
+    """The head of a .npy file, which NumPy makes equally long for every number of rows."""
+    np.lib.format.write_array_header_1_0(file, {"descr": np.lib.format.dtype_to_descr(block.dtype), "fortran_order": False,
+                                                "shape": (n, *block.shape[1:])})
+
+
+def _check_room(needed: int, free: int, where: str, way: str) -> None:
+    """Before hours are spent on it."""
+    if needed > free:
+        raise DataError(f"the pictures would take {needed / 1e9:.1f} GB of {where}, and {free / 1e9:.1f} GB are free: "
+                        f"{way}, or choose a smaller size")

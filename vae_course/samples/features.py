@@ -71,7 +71,7 @@ def pca_features(images: Images, n: int = 50, seed: int = 0) -> PCA:
         axes, before = torch.linalg.qr(onto)[0], variances
         onto = torch.zeros_like(axes)                           # the covariance times the axes
         for x in blocks(images, "images"):
-            x -= mean
+            x = x - mean                                        # in place it would change a float64 tensor of the caller
             onto += x.T @ (x @ axes) / len(images)
         variances, rotation = torch.linalg.eigh(axes.T @ onto)  # the largest last
         if (variances - before)[-n:].abs().max() <= SETTLED * variances[-1]:

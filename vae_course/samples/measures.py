@@ -73,7 +73,8 @@ def compare(made: Images, train: Images, test: Images, features: Callable[[Image
     n = min(map(len, sets))
     generator = torch.Generator().manual_seed(seed)
     chosen = [images[torch.randperm(len(images), generator=generator)[:n].sort()[0].to(images.device)] for images in sets]
-    made, train, test = map(features, chosen)
+    named = {f"features({name})": features(images) for name, images in zip(("made", "train", "test"), chosen)}
+    made, train, test = _features(3, **named)
     of_made, of_test = ((kernel_distance(train, other), precision_recall(train, other, k)) for other in (made, test))
     return Comparison(of_made, of_test, n)
 

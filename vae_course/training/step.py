@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from vae_course import runtime
-from vae_course.arguments import check_examples
+from vae_course.arguments import check_examples, told
 from vae_course.training import parallel
-from vae_course.training.arguments import told
 from vae_course.training.diagnosis import TrainingDiverged, what_diverged
 from vae_course.training.feeding import Resident, Source, Streamed
 
