@@ -5,6 +5,7 @@ another. WRONG: (name, a wrong answer that is no named mistake, a part of what t
 """
 
 import math
+from copy import deepcopy
 from functools import partial
 
 import torch
@@ -12,9 +13,12 @@ from torch import nn
 from torch.distributions import Bernoulli, Categorical, Exponential, Independent, MixtureSameFamily, Normal, kl_divergence
 from torch.nn import functional as F
 
+from vae_course.data import stochastic
 from vae_course.densities import reparameterize
+from vae_course.evaluation import test_elbo
 from vae_course.linear_gaussian import LinearGaussian
-from vae_course.models import VAE, GaussianEncoder, mlp, reference_vae
+from vae_course.models import reference_vae
+from vae_course.objectives import negative_elbo
 from vae_course.semi_supervised import choose_labelled, code_model, sampled, semi_supervised_loss
 from vae_course.training import fit
 
@@ -147,42 +151,64 @@ def loss_of_torch(x, recon_logits, mu, logvar):
     return (F.binary_cross_entropy_with_logits(recon_logits, x, reduction="sum") + kl_sum(mu, logvar)) / len(x)
 
 
-def vae(activation, last=()):
-    """build of the deeper VAE, with these activations and further layers at the end."""
-    features = nn.Sequential(nn.Flatten(), nn.Linear(784, 200), activation, nn.Linear(200, 200), activation)
-    decoder = nn.Sequential(nn.Linear(10, 200), activation, nn.Linear(200, 200), activation, nn.Linear(200, 784), *last,
-                            nn.Unflatten(1, (1, 28, 28)))
-    return lambda: VAE(GaussianEncoder(features, 200, 10), decoder)
+def step_by_autograd(model, optimizer, loss_fn, x, max_norm):
+    """Without backward(): the gradients are scaled by hand and put where the optimizer looks."""
+    loss, parameters = loss_fn(model, x), list(model.parameters())
+    gradients = torch.autograd.grad(loss, parameters)
+    norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
+    for parameter, gradient in zip(parameters, gradients):
+        parameter.grad = gradient * (max_norm / norm).clamp(max=1)
+    optimizer.step()
+    return float(loss.detach()), float(norm)
 
 
-class FunctionalDecoder(nn.Module):
-    """The deeper VAE's decoder, with the activations called in forward."""
-
-    def __init__(self, *activations):
-        super().__init__()
-        self.layers, self.activations = mlp([10, 200, 200, 784])[::2], activations
-
-    def forward(self, z):
-        for layer, activation in zip(self.layers, self.activations):
-            z = activation(layer(z))
-        return z.view(-1, 1, 28, 28)
+def repeated_picture_by_tangents(d):
+    """log u ≤ u − 1 for each of the three, instead of Jensen."""
+    d.step("log(2*p)/2 + log(4*q)/4 + log(4*r)/4 - 3/2*log(2)", because="the logarithm of a product")
+    d.bound("(2*p - 1)/2 + (4*q - 1)/4 + (4*r - 1)/4 - 3/2*log(2)", because="log u is at most u − 1")
+    return d.step("-3/2*log(2)", because="p + q + r = 1")
 
 
-class OneHead(nn.Sequential):
-    """The deeper VAE's encoder, with one layer for mu and logvar together."""
+def sizes_by_fit(predicted=((5, (3.0, 300.0)), (80, (9.0, 200.0))), epochs=40, sizes=(5, 80)):
+    """Codes of other lengths by the loop of the course."""
+    def code_sizes(train_images, test_images):
+        measured, trained = {}, {}
+        for asked, size in zip((5, 80), sizes):
+            trained[asked] = model = reference_vae(size, hidden_dim=120)
+            fit(model, negative_elbo, train_images, epochs=epochs, batch_size=40, prepare=stochastic, learning_rate=6e-3,
+                progress=False)
+            result = test_elbo(model, test_images, prepare=stochastic)
+            measured[asked] = torch.tensor([result.rate.mean, result.distortion.mean])
+        return dict(predicted), measured, trained
+    return code_sizes
 
-    latent_dim = 10
 
-    def forward(self, x):
-        return super().forward(x).chunk(2, 1)
+def smoothed_by_weights(values, weight):
+    """Each value once with its weight, newest first."""
+    curve = []
+    for n in range(1, len(values) + 1):
+        weights = [weight ** back for back in range(n)]
+        curve.append(sum(w * x for w, x in zip(weights, reversed(values[:n]))) / sum(weights))
+    return curve
 
 
-def functional_vae(*activations):
-    return lambda: VAE(OneHead(nn.Flatten(), mlp([784, 200, 200, 20])), FunctionalDecoder(*activations))
+def shares_one_after_the_other(d):
+    d.step("Derivative(S_1(theta)/(n_1 + n_2), theta) + n_2/(n_1 + n_2)*Derivative(S_2(theta)/n_2, theta)", because="n_1")
+    d.step("Derivative(S_1(theta)/(n_1 + n_2), theta) + Derivative(S_2(theta)/(n_1 + n_2), theta)", because="n_2")
+    return d.step("Derivative((S_1(theta) + S_2(theta))/(n_1 + n_2), theta)", because="a sum of derivatives")
 
 
-def same(value):
-    return value
+def going_on_in_one_model(run, new_model, folder):
+    """The straight run last, and vectors of all weights."""
+    stopped, resumed = new_model(), new_model()
+    run(stopped, stop_after=2, checkpoint=f"{folder}/a file.pt")
+    fresh = deepcopy(stopped)
+    run(resumed, stop_after=None, checkpoint=f"{folder}/a file.pt", resume=True)
+    fresh.encoder._forward_pre_hooks.clear()
+    run(fresh, epochs=2)
+    run(straight := new_model())
+    vectors = [nn.utils.parameters_to_vector(model.parameters()).detach() for model in (straight, resumed, fresh)]
+    return 1.0, (vectors[0] - vectors[1]).abs().max(), (vectors[0] - vectors[2]).abs().max()
 
 
 def forward_of_torch(encode, decode, x):
@@ -400,10 +426,9 @@ RIGHT = [
     ("check_bits_per_dimension", lambda nats, n, a: math.log2(a) - nats / n / math.log(2)),
     ("check_forward", forward_of_torch),
     ("check_loss", loss_of_torch),
-    ("check_kl_gradient", torch.func.grad(lambda mu, s: kl_sum(mu, 2 * s), argnums=(0, 1))),
-    ("check_deeper_vae", vae(nn.ReLU())),
-    ("check_deeper_vae", functional_vae(F.relu, torch.tanh, same)),
-    ("check_deeper_vae", functional_vae(F.leaky_relu, torch.relu_, same)),
+    ("check_training_step", step_by_autograd),
+    ("check_repeated_picture", repeated_picture_by_tangents),
+    ("check_code_sizes", sizes_by_fit()),
     ("check_information_of_table", lambda q: entropy(q.mean(0)) - entropy(q).mean()),
     ("check_log_mixture", lambda z, mu, v: MixtureSameFamily(
         Categorical(torch.ones(len(mu))), Independent(Normal(mu, torch.exp(v / 2)), 1)).log_prob(z)),
@@ -430,6 +455,9 @@ RIGHT = [
     ("check_bound_and_gradient", bound_by_entropy),
     ("check_bound_and_gradient", bound_by_table),
     ("check_more_labels", by_fit()),
+    ("check_smoothed", smoothed_by_weights),
+    ("check_unequal_shares", shares_one_after_the_other),
+    ("check_going_on", going_on_in_one_model),
 ]
 
 WRONG = [
@@ -481,15 +509,15 @@ WRONG = [
     ("check_bce_mass", lambda lam: torch.tensor(2 * lam - 1) / torch.tensor(lam / (1 - lam)).log(), "0/0"),
     ("check_loss", lambda *arguments: loss_of_torch(*arguments).item(), "Return one number"),
     ("check_loss", lambda x, logits, mu, v: loss_of_torch(x, logits, mu, 2 * v), "The value should be"),
-    ("check_kl_gradient", lambda mu, s: (mu ** 2, (2 * s).exp() - 1), "only ½μ² depends on μ"),
-    ("check_kl_gradient", lambda mu, s: (mu, (2 * s).exp()), "differentiate ½(e^{2s} − 1 − 2s)"),
-    ("check_kl_gradient", lambda mu, s: (mu / 2, 0.5 * ((2 * s).exp() - 1)), "∂(½μ²)/∂μ is μ"),
-    ("check_effective_beta", lambda n_pixels, n_latents: 39.2, "use the arguments"),
-    ("check_effective_beta", lambda n_pixels, n_latents: n_pixels * n_latents, "the answer is not 15680"),
-    ("check_deeper_vae", lambda: reference_vae(latent_dim=10), "The encoder's layers are 400, act, 10, 10"),
-    ("check_deeper_vae", functional_vae(F.relu, same, same), "The decoder's layers are 200, act, 200, 784; they should be"),
-    ("check_deeper_vae", functional_vae(F.relu, F.relu, torch.sigmoid), "The decoder ends in an activation"),
-    ("check_deeper_vae", vae(nn.ReLU(), [nn.Unflatten(1, (28, 28))]), "Your function raised"),
+    ("check_training_step", lambda model, optimizer, loss_fn, x, max_norm: 1.0, "Return two numbers"),
+    ("check_training_step", lambda model, optimizer, loss_fn, x, max_norm: None, "Return two numbers"),
+    ("check_training_step", lambda model, optimizer, loss_fn, x, max_norm: (1.0, 1.0), "The weights do not move"),
+    ("check_repeated_picture", lambda d: d, "the last line is"),
+    ("check_repeated_picture", lambda d: d.bound("-3/2*log(2)", because="at once"), "At least 2 steps are asked for"),
+    ("check_repeated_picture", lambda d: d.bound("log(p/2 + q/4 + r/4)", because="Jensen").step(
+        "-3/2*log(2)", because="the largest"), "does not hold"),
+    ("check_code_sizes", sizes_by_fit(predicted=((5, 10.0), (80, 20.0))), "Predict first"),
+    ("check_code_sizes", sizes_by_fit(sizes=(80, 5), epochs=1), "they have [80, 5]"),
     ("check_information_of_table", lambda q: (q * (q / q.mean(1, keepdim=True)).log()).sum(1).mean(), "mean(1) gives it"),
     ("check_information_of_table", lambda q: (q * (q / q.mean(0)).log()).sum(1).mean(), "0·log 0"),
     ("check_log_mixture", lambda z, mu, v: Normal(mu, torch.exp(v / 2)).log_prob(z).sum(1).exp().mean().log(), "underflow"),
@@ -530,4 +558,10 @@ WRONG = [
     ("check_more_labels", by_fit(predicted="low"), "Predict first"),
     ("check_more_labels", by_fit(epochs=1, guess=lambda model, test: torch.zeros(len(test))), "% of three clusters"),
     ("check_more_labels", by_fit(guess=lambda model, test: model.log_q_y(test[:, 0])), "The guesses have the shape (60, 3)"),
+    ("check_smoothed", lambda values, weight: [sum(values) / len(values)] * len(values), "the answer should be"),
+    ("check_smoothed", lambda values, weight: smoothed_by_weights(values, weight)[-1], "The shape should be"),
+    ("check_unequal_shares", lambda d: d.step("Derivative((S_1(theta) + S_2(theta))/(n_1 + n_2), theta)", because="at once"),
+     "At least 2 steps are asked for"),
+    ("check_unequal_shares", lambda d: d, "the last line is"),
+    ("check_going_on", lambda run, new_model, folder: (0.1, 0.0, 0.2), "No run was stopped"),
 ]

@@ -23,7 +23,8 @@ ARROWS = {
     # The command line stands above what it trains, the rest of its folder below.
     "training.__main__": {"checkpoints", "conditional", "data", "densities", "evaluation", "models", "objectives", "plots",
                           "runtime"},
-    "checks": {"densities", "derivations", "models", "objectives", "semi_supervised"},  # the prover judges derivations
+    # The prover judges derivations, and one exercise of A1 stops and resumes a training.
+    "checks": {"densities", "derivations", "models", "objectives", "semi_supervised", "training"},
     "samples": {"arguments", "evaluation"},
     "semi_supervised": {"conditional", "densities", "evaluation", "models", "objectives", "runtime"},
     "linear_gaussian": {"densities"},

@@ -263,7 +263,7 @@ def test_other_wrong_answers_are_refused(name, answer, hint):
 def test_each_check_says_where_it_is_used_and_knows_mistakes():
     assert len(ALL) >= 55
     for name, check in ALL.items():
-        assert re.search(r"\(notebook \d\d", inspect.getdoc(check)) and inspect.getdoc(check) in repr(check), name
+        assert re.search(r"\(notebook (\d\d|A\d)", inspect.getdoc(check)) and inspect.getdoc(check) in repr(check), name
         assert len(check.wrong_answers()) + [other for other, *_ in WRONG].count(name) >= 3, f"{name}: too few wrong answers"
 
 

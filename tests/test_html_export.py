@@ -15,7 +15,7 @@ from vae_course.widgets.explorer import _small
 
 nbconvert = pytest.importorskip("nbconvert", reason="needs nbconvert, which comes with jupyterlab: pip install nbconvert")
 
-PATHS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+PATHS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("[0-9A][0-9]_*.ipynb"))
 MAKES_EXPLORER = re.compile(r"\bwidgets\.[a-z]\w*\(")
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"

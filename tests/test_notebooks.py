@@ -20,9 +20,15 @@ sys.path.insert(0, str(ROOT / "tools"))
 import notebooks as tool  # noqa: E402  (tools/notebooks.py)
 from vae_course import checks  # noqa: E402
 
-PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+PATHS = sorted((ROOT / "notebooks").glob("[0-9A][0-9]_*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
-NEW_STYLE = {1, 6, 13}    # the chapters with narrow code, drawings and three kinds of exercises; the others follow
+NEW_STYLE = {1, 6, 8, 13, "A1"}    # the chapters with narrow code, drawings and three kinds of exercises; the others follow
+
+
+def number(stem: str) -> int | str:
+    """8 of "08_build_and_train", "A1" of "A1_training_in_practice", as figures and exercises are numbered."""
+    return int(stem[:2]) if stem[:2].isdigit() else stem[:2]
+
 
 # The set-up cell is the same in every chapter but for what it imports from the course and beside torch.
 SETUP = re.compile(r"""(?P<install>from importlib\.util import find_spec
@@ -35,7 +41,7 @@ runtime\.seed_everything\(0\)\Z""")
 
 every_notebook = pytest.mark.parametrize("notebook", [nbformat.read(path, as_version=4) for path in PATHS],
                                          ids=[path.stem for path in PATHS])
-NEW_PATHS = [path for path in PATHS if int(path.stem[:2]) in NEW_STYLE]
+NEW_PATHS = [path for path in PATHS if number(path.stem) in NEW_STYLE]
 every_new_chapter = pytest.mark.parametrize("notebook", [nbformat.read(path, as_version=4) for path in NEW_PATHS],
                                             ids=[path.stem for path in NEW_PATHS])
 FIRST = nbformat.read(PATHS[0], as_version=4)
@@ -163,12 +169,12 @@ def test_size(path):
 
 @every_notebook
 def test_each_figure_is_followed_by_its_caption(notebook):
-    number = re.match(r"# (\d\d)", notebook.cells[0].source).group(1)
-    captions = re.findall(rf"\*\*Figure {int(number)}\.(\d+)\.\*\*", prose(notebook))
+    chapter = number(notebook.cells[0].source.removeprefix("# "))
+    captions = re.findall(rf"\*\*Figure {chapter}\.(\d+)\.\*\*", prose(notebook))
     assert captions == [str(k + 1) for k in range(len(captions))]
     for i, cell in enumerate(notebook.cells):
         if cell.cell_type == "code" and "plt.subplots(" in cell.source:
-            assert notebook.cells[i + 1].source.startswith(f"**Figure {int(number)}."), cell.source
+            assert notebook.cells[i + 1].source.startswith(f"**Figure {chapter}."), cell.source
 
 
 @every_notebook
@@ -292,10 +298,10 @@ def test_there_is_a_drawing_of_an_idea(notebook):
 @every_new_chapter
 def test_exercises_are_of_three_kinds(notebook):
     headings = re.findall(r"^### Exercise (.*)", prose(notebook), flags=re.MULTILINE)
-    kinds = [re.fullmatch(r"(\d+\.\d) · (derive|compute|experiment): \S.*", heading) for heading in headings]
+    kinds = [re.fullmatch(r"((?:\d+|A\d)\.\d) · (derive|compute|experiment): \S.*", heading) for heading in headings]
     assert all(kinds), f"### Exercise 13.1 · derive: …, or compute: …, or experiment: …, not {headings}"
-    number = int(re.match(r"# (\d\d)", notebook.cells[0].source).group(1))
-    assert [kind.group(1) for kind in kinds] == [f"{number}.{k + 1}" for k in range(len(kinds))]
+    chapter = number(notebook.cells[0].source.removeprefix("# "))
+    assert [kind.group(1) for kind in kinds] == [f"{chapter}.{k + 1}" for k in range(len(kinds))]
     assert {kind.group(2) for kind in kinds} == {"derive", "compute", "experiment"}
 
 

@@ -18,7 +18,7 @@ import nbformat
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
-STAMPED = [*sorted(NOTEBOOKS.glob("[0-9]*.ipynb")), ROOT / "README.md", ROOT / "CITATION.cff"]
+STAMPED = [*sorted(NOTEBOOKS.glob("[0-9A][0-9]_*.ipynb")), ROOT / "README.md", ROOT / "CITATION.cff"]
 STILL = re.compile(r'<img class="vae-still"[^>]* src="data:image/png;base64,([^"]+)"')
 ADDRESS_IN_TEXT = [  # the places where owner/name stands
     re.compile(r"(?<=colab\.research\.google\.com/github/)[\w.-]+/[\w.-]+"),
@@ -169,7 +169,7 @@ def main(arguments: list[str]) -> None:
         case ["picture"]:
             picture()
         case [("execute" | "fold") as command, *names]:
-            for path in map(Path, names) if names else sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
+            for path in map(Path, names) if names else sorted(NOTEBOOKS.glob("[0-9A][0-9]_*.ipynb")):
                 {"execute": execute, "fold": store_folded}[command](path.resolve())
         case _:
             sys.exit(__doc__)

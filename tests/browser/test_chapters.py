@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from cell_rules import printed
 
-CHAPTERS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+CHAPTERS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("[0-9A][0-9]_*.ipynb"))
 SECONDS = 1800  # for Run All; a busy machine may need many, and only a failure takes them all
 MAKES_EXPLORER = re.compile(r"\bwidgets\.[a-z]\w*\(")
 WITHOUT_EFFECT = {  # chapter → controls that change nothing where the explorer starts

@@ -1,18 +1,15 @@
-"""Checks of the exercises of notebook 08."""
+"""Checks of the exercises of notebook 08 about the forward pass and the loss."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import torch
-from torch import Tensor, nn
-from torch.nn.modules import activation
-from torch.overrides import TorchFunctionMode
+from torch import Tensor
 
 from vae_course.checks.check import But, Check, Inspection
-from vae_course.checks.values import close, parts_of
+from vae_course.checks.values import close
 from vae_course.densities import bernoulli_log_likelihood, kl_to_standard_normal
-from vae_course.models import VAE, GaussianEncoder, mlp
 
 
 def _forward(draw: Callable = torch.randn_like, use: Callable = lambda mu, v, eps: mu + torch.exp(0.5 * v) * eps,
@@ -124,103 +121,3 @@ check_loss = Check(
     form=lambda value: "" if isinstance(value, Tensor) and value.ndim == 0 else
     "Return one number: the mean over the batch, a tensor without axes.",
     unlike=lambda _, got, wanted: f"The value should be {wanted:.4f} here, got {got:.4f}.")
-
-check_kl_gradient = Check(
-    "gradient(mu, log_sigma) → (∂KL/∂mu, ∂KL/∂log_sigma), both as mu (notebook 08; derived in 03).",
-    lambda mu, s: (mu, (2 * s).exp() - 1),
-    [tuple(torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(k), dtype=torch.float64)) for k in (5, 6)], {
-    "∂(½μ²)/∂μ is μ, not μ/2.": lambda mu, s: (mu / 2, ...),
-    "The sign of ∂KL/∂μ.": lambda mu, s: (-mu, ...),
-    "That is the derivative with respect to log σ²; log σ is half of that, so the chain rule gives a factor 2.":
-        lambda mu, s: (mu, 0.5 * ((2 * s).exp() - 1)),
-    "The argument is log σ, not log σ²: σ² = exp(2·log_sigma).": lambda mu, s: (mu, s.exp() - 1),
-    "That is the formula for log σ² with log σ put in: σ² = exp(2·log_sigma), and the chain rule gives a 2.":
-        lambda mu, s: (mu, 0.5 * (s.exp() - 1)),
-    "The sign of ∂KL/∂log σ.": lambda mu, s: (mu, 1 - (2 * s).exp()),
-    "That is the derivative with respect to σ, not to log σ: multiply by σ.": lambda mu, s: (mu, s.exp() - (-s).exp()),
-}, "μ and σ² − 1, the same as autograd's, to rounding.",
-    form=lambda value: "" if parts_of(value, 2) else
-    "Return two things: ∂KL/∂mu and ∂KL/∂log_sigma.",
-    unlike=lambda _, got, wanted: "∂KL/∂log σ is wrong: differentiate ½(e^{2s} − 1 − 2s) with s = log σ."
-    if close(got[0], wanted[0]) else "∂KL/∂μ is wrong: only ½μ² depends on μ.")
-
-check_effective_beta = Check(
-    "effective_beta(n_pixels, n_latents) of a loss that averages over both: mean(bce) + mean(kl) (notebook 08).",
-    lambda n_pixels, n_latents: n_pixels / n_latents, [(784, 20), (100, 4)], {
-    "The other way round: dividing the reconstruction by 784 makes the KL heavier, so β > 1.": But(lambda b: 1 / b),
-    "That forgets the average over the latents, which divides the KL by n_latents.": lambda n_pixels, _: n_pixels,
-    "β is 1 only if neither is averaged.": lambda n_pixels, n_latents: 1,
-}, "n_pixels / n_latents.",
-    unlike=lambda arguments, got, _: "Right for 784 and 20, but not for 100 and 4: use the arguments."
-    if arguments[0] == 100 else
-    f"For 784 pixels and 20 latents the answer is not {got}: multiply the loss by n_pixels and read off β.")
-
-
-def _vae(latents: int = 10, widths: Sequence[int] = (200, 200), decoder_widths: Sequence[int] = (200, 200),
-         after_features: Callable = nn.ReLU, last: Callable = nn.Identity, shape: tuple[int, ...] = (1, 28, 28)) -> Callable:
-    """build of the VAE 784 – 200 – 200 – 10 – 200 – 200 – 784, or of that with something wrong."""
-    def build() -> VAE:
-        features = nn.Sequential(nn.Flatten(), mlp([784, *widths]), after_features())
-        decoder = nn.Sequential(mlp([latents, *decoder_widths, 784]), last(), nn.Unflatten(1, shape))
-        return VAE(GaussianEncoder(features, widths[-1], latents), decoder)
-    return build
-
-
-_ACTIVATIONS = {name.lower() for name in activation.__all__}
-
-
-class _Layers(TorchFunctionMode):
-    """Notes what is called inside, module or function: "200" for a linear layer of that width, "act" for an activation."""
-
-    def __init__(self):
-        super().__init__()
-        self.found: list[str] = []
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        value = func(*args, **(kwargs or {}))
-        if func.__name__ == "linear":
-            self.found.append(str(value.shape[-1]))
-        elif func.__name__.replace("_", "") in _ACTIVATIONS:   # relu, leaky_relu_
-            self.found.append("act")
-        return value
-
-
-def _built(build: Callable[[], VAE]) -> SimpleNamespace:
-    """What build returns, what it makes of three pictures, and the first side whose layers are wrong."""
-    model = build()
-    if not isinstance(model, nn.Module):
-        return SimpleNamespace(model=None)
-    x = (torch.rand(3, 1, 28, 28) < 0.2).float().to(next(model.parameters()).device)
-    with _Layers() as encoder:
-        mu, logvar = model.encode(x)
-    seen = SimpleNamespace(model=model, mu=tuple(mu.shape), logvar=tuple(logvar.shape), x=tuple(x.shape), side="",
-                           parameters=sum(parameter.numel() for parameter in model.parameters()))
-    if not seen.mu == seen.logvar == (3, 10):
-        return seen
-    with _Layers() as decoder:
-        seen.decoded = tuple(model.decode(mu).shape)
-    if encoder.found[-1:] == ["20"]:    # one layer for both, cut in two
-        encoder.found[-1:] = ["10", "10"]
-    wanted = {"encoder": ["200", "act", "200", "act", "10", "10"], "decoder": ["200", "act", "200", "act", "784"]}
-    for side, got in (("decoder", decoder.found), ("encoder", encoder.found)):
-        if got != wanted[side]:
-            seen.side, seen.activated = side, got == [*wanted[side], "act"]
-            seen.got, seen.wanted = ", ".join(got), ", ".join(wanted[side])
-    return seen
-
-
-check_deeper_vae = Inspection(
-    "build() → an untrained VAE, (1, 28, 28), with two hidden layers of 200 on each side and 10 latents (notebook 08).",
-    _built, _vae(), {
-    "Return the model: models.VAE(encoder, decoder).": (lambda seen: seen.model is None, lambda: None),
-    "encode gave shapes {seen.mu} and {seen.logvar}: there should be 10 latents.":
-        (lambda seen: not seen.mu == seen.logvar == (3, 10), _vae(latents=20)),
-    "decode gave the shape {seen.decoded}; it should be that of x, {seen.x}.":
-        (lambda seen: seen.decoded != seen.x, _vae(shape=(784,))),
-    "The {seen.side} ends in an activation: logits must be free to be any number.":
-        (lambda seen: seen.side and seen.activated, _vae(last=nn.Sigmoid), _vae(last=nn.Tanh)),
-    "The {seen.side}'s layers are {seen.got}; they should be {seen.wanted}, where act is an activation (mlp puts one "
-    "between its layers, none after its last).":
-        (lambda seen: seen.side, _vae(widths=(400,), decoder_widths=(400,)), _vae(decoder_widths=(400,)),
-         _vae(decoder_widths=(200, 3)), _vae(after_features=nn.Identity)),
-}, "{seen.parameters:,} parameters, ready for training.fit.")

@@ -41,7 +41,7 @@ class ProveIt(ProofCheck):
     """
 
     def __init__(self, says: str, task: Task, least: int, done: str):
-        super().__init__(says, _along(task.lines[1:]), done)
+        super().__init__(says, _along(task.lines[1:], task.relation), done)
         self.task, self.least = task, least
 
     def _judge(self, answer: Callable) -> int:
@@ -57,10 +57,14 @@ class ProveIt(ProofCheck):
         return task_to_latex(self.task)
 
 
-def _along(steps: Sequence[tuple[str, str]]) -> Callable[[Derivation], Derivation]:
+def _along(steps: Sequence[tuple[str, str]], relation: str = "==") -> Callable[[Derivation], Derivation]:
+    """The answer that takes these steps; where one is no equality, it is the bound that the task asks for."""
     def answer(d: Derivation) -> Derivation:
         for line, reason in steps:
-            d.step(line, because=reason)
+            if relation == "==" or d.judge(line, because=reason):
+                d.step(line, because=reason)
+            else:
+                d.bound(line, because=reason, relation=relation)
         return d
     return answer
 
