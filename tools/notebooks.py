@@ -1,9 +1,8 @@
-"""Keep the notebooks in order: fold cells, store outputs, stamp the repository's address, take the README's picture.
+"""Keep the notebooks in order: fold cells, store outputs, stamp the repository's address.
 
     python tools/notebooks.py execute [notebook …]   # fold, run each from a fresh kernel and store its outputs
     python tools/notebooks.py fold [notebook …]      # fold the cells tagged `plumbing`, without running anything
     python tools/notebooks.py stamp                  # write the address of pyproject.toml into badges, set-up cells, README
-    python tools/notebooks.py picture                # take docs/digits.png from the stored outputs of chapter 08
 """
 
 import base64
@@ -150,24 +149,11 @@ def store_folded(path: Path) -> None:
         print("folded", path.name)
 
 
-def picture() -> None:
-    """The last figure of 64 digits among the stored outputs of chapter 08, as docs/digits.png."""
-    notebook = nbformat.read(NOTEBOOKS / "08_build_and_train.ipynb", as_version=4)
-    cell = next(cell for cell in notebook.cells if cell.cell_type == "code" and "build/samples.png" in cell.source)
-    png = next(out.data["image/png"] for out in cell.outputs if "image/png" in out.get("data", {}))
-    target = ROOT / "docs" / "digits.png"
-    target.parent.mkdir(exist_ok=True)
-    target.write_bytes(base64.b64decode(png))
-    print("wrote", target.relative_to(ROOT))
-
-
 def main(arguments: list[str]) -> None:
     """Run the command that is named first."""
     match arguments:
         case ["stamp"]:
             stamp()
-        case ["picture"]:
-            picture()
         case [("execute" | "fold") as command, *names]:
             for path in map(Path, names) if names else sorted(NOTEBOOKS.glob("[0-9A][0-9]_*.ipynb")):
                 {"execute": execute, "fold": store_folded}[command](path.resolve())
