@@ -1,6 +1,6 @@
 """Take the README's pictures from the chapters, into docs/: a derivation, the pad under a pointer, 64 digits.
 
-    python tools/pictures.py              # all three: runs chapters 03 and 09 as far as needed, about two minutes on 2 CPU cores
+    python tools/pictures.py              # all three; runs chapters 03 and 09 as far as needed, two minutes
     python tools/pictures.py digits       # one of derivation, pad, digits
 
 The digits are taken from the stored outputs of chapter 08: run it first (make notebooks).
