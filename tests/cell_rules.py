@@ -4,6 +4,7 @@ import re
 import statistics
 from collections.abc import Mapping, Sequence
 
+import psutil
 from machine_speed import slowness
 
 SECONDS_PER_NOTEBOOK = 90   # what a chapter may take on two quiet CPU cores
@@ -53,22 +54,40 @@ def printed(outputs: Sequence[Mapping]) -> str:
     return "".join(_text(out.get("text", "") or out.get("data", {}).get("text/plain", "")) for out in outputs)
 
 
+def seconds_of_kernels() -> float:
+    """The processors' seconds that the kernels below this process have taken so far, and what they started."""
+    taken = 0.0
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if "ipykernel_launcher" in process.cmdline():
+                taken += sum(process.cpu_times()[:4])  # its own, and those of its children that have ended
+                taken += sum(sum(child.cpu_times()[:2]) for child in process.children(recursive=True))
+        except psutil.Error:  # it has ended just now
+            continue
+    return taken
+
+
 class Stopwatch:
     """Adds up a notebook's seconds, by the clock and at the speed of the machine for which the limit is meant.
 
-    A machine may be several times slower in one hour than in another, and no chapter can help that.
+    A machine may be several times slower in one hour than in another, and no chapter can help that. How much slower is
+    measured in this process, and others may leave it more, or less, of the machine than the kernel: a cell that keeps the
+    processors busy for fewer seconds than the clock says at that speed has taken only these.
     """
 
     def __init__(self):
-        self.clock, self.fair, self.slowness = 0.0, 0.0, slowness()
+        self.clock, self.fair, self.slowness, self.taken = 0.0, 0.0, slowness(), seconds_of_kernels()
 
     def add(self, elapsed: float) -> None:
         """Count some more seconds; the machine's speed is measured again after a long cell."""
         before = self.slowness
         if elapsed > WORTH_A_LOOK:
             self.slowness = slowness()
+        taken = seconds_of_kernels()
+        at_work, self.taken = taken - self.taken, taken
         self.clock += elapsed
-        self.fair += elapsed / statistics.mean([before, self.slowness])
+        scaled = elapsed / statistics.mean([before, self.slowness])
+        self.fair += min(scaled, at_work) if at_work > elapsed / 20 else scaled  # a cell that only waits takes its time
 
     @property
     def too_long(self) -> bool:
