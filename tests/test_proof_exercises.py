@@ -12,7 +12,7 @@ from vae_course import checks
 from vae_course.checks.proofs import MissingLine, ProofCheck, ProveIt, WrongLine
 from vae_course.derivations import Derivation, StepUndecided, normal_density
 from vae_course.derivations.exercises import Refused, judge_chain, of_refusal
-from vae_course.derivations.tasks import Posted, Task, positive, real, real_functions, same
+from vae_course.derivations.tasks import Posted, Task, positive, positive_functions, real, real_functions, same
 
 ALL = {name: check for name in dir(checks) if isinstance(check := getattr(checks, name), ProofCheck)}
 POSTED = [one for check in ALL.values() if isinstance(check, WrongLine) for one in check.posted]
@@ -33,6 +33,11 @@ MASS = sp.Eq(over_z(q(z)), 1)
 RECON, KL = over_z("q(z)*log(likelihood(z))"), over_z("q(z)*log(q(z)/prior(z))")
 ELBO, GAP = over_z("q(z)*log(likelihood(z)*prior(z)/q(z))"), over_z("q(z)*log(q(z)*p_x/(likelihood(z)*prior(z)))")
 MEAN, GOAL = over_z("q(z)*log(p_x)"), f"{RECON} - {KL} + {GAP}"
+ACCOUNT = ProveIt("prove_account(d) → the derivation d with at least three steps from log p(x) to recon − kl + gap.",
+                  Task([("log(p_x)", ""), (MEAN, "the mean of a constant"), (f"{ELBO} + {GAP}", "multiply and divide"),
+                        (GOAL, "the logarithm of a product")],
+                       real("z") | positive("p_x=p(x)") | positive_functions("q likelihood=p_{x|z} prior=p_{z}"),
+                       given=[(over_z("q(z)"), "1")]), 3, "{n} steps.")
 
 
 def own(start, *lines, given=(MASS,), where=()):
@@ -204,12 +209,12 @@ def verdict_in_time(check, answer):
 
 @pytest.mark.parametrize("answer", PROOFS)
 def test_any_proof_is_right(answer):
-    assert checks.check_prove_account(answer), checks.check_prove_account(answer)
+    assert ACCOUNT(answer), ACCOUNT(answer)
 
 
 @pytest.mark.parametrize(("answer", "hint"), NOT_PROOFS, ids=[hint for _, hint in NOT_PROOFS])
 def test_what_is_no_proof_of_this_is_refused(answer, hint):
-    verdict = verdict_in_time(checks.check_prove_account, answer)
+    verdict = verdict_in_time(ACCOUNT, answer)
     assert not verdict and hint in verdict.message, verdict
 
 
