@@ -27,8 +27,8 @@ def _each_pixel(x: Tensor, lam: Tensor) -> Tensor:
 
 
 check_pixel_by_pixel = Check(
-    "pixel_by_pixel(x, lam) → (B,) log-probabilities in nats: pictures x, zeros and ones, of independent pixels, each white\n"
-    "with its own probability lam, (1, 28, 28) or of any other shape (notebook 00).",
+    "pixel_by_pixel(x, lam) → (B,) log-probabilities in nats: pictures x, zeros and ones, of independent pixels, each\n"
+    "white with its own probability lam, (1, 28, 28) or of any other shape (notebook 00).",
     lambda x, lam: _each_pixel(x, lam).log().sum(1),
     [_pictures(3, 1, 2, 5, seed=1), _pictures(2, 1, 4, 3, seed=2), _pictures(4, 2, 2, 3, seed=3)], {
     "The sign: a probability below 1 has a negative logarithm.": lambda x, lam: -_each_pixel(x, lam).log().sum(1),
@@ -174,8 +174,8 @@ check_greyness = Inspection(
         (lambda seen: _near(seen.means, _expected(spread=math.sqrt)), _by(spread=math.sqrt)),
     "That is the entropy of the mean picture: take the entropy of each picture, then the mean.":
         (lambda seen: _near(seen.means, torch.full_like(_MEANS, _PIXELS * math.log(2))), _of_the_mean),
-    f"For the scale 0.5 the mean should be near {_MEANS[0]:.2f} nats here, and is {{seen.means[0]:.2f}}: draw ε from N(0, I) with "
-    "torch.randn, and sum −λ log λ − (1 − λ) log(1 − λ) over the pixels.":
+    f"For the scale 0.5 the mean should be near {_MEANS[0]:.2f} nats here, and is {{seen.means[0]:.2f}}: draw ε from "
+    "N(0, I) with torch.randn, and sum −λ log λ − (1 − λ) log(1 − λ) over the pixels.":
         (lambda seen: not _near(seen.means, _MEANS), _by(noise=torch.rand), _by(lambda lam: lam * (1 - lam))),
     "The means are right. That is the standard deviation of one picture: divide by √n for the error of the mean.":
         (lambda seen: _like(seen.errors, _STD), _by(change=lambda means, errors: (means, errors * _N ** 0.5))),
