@@ -229,8 +229,13 @@ def forward_of_torch(encode, decode, x):
     return decode(Normal(mu, torch.exp(logvar / 2)).rsample()), mu, logvar
 
 
-def generate_in_batches(decode, n, latent_dim):
-    return torch.cat([decode(z) for z in torch.randn(n, latent_dim).split(300)])
+def greyness_in_batches(predicted=0.5, seen=lambda decoded: Bernoulli(decoded).entropy()):
+    """One scale after the other, 300 codes at a time; or another measure of what was decoded."""
+    def greyness(decode, scales, n, latent_dim):
+        grey = [torch.cat([seen(decode(z)).flatten(1).sum(1) for z in Normal(0.0, s).sample((n, latent_dim)).split(300)])
+                for s in scales]
+        return predicted, [one.mean() for one in grey], [one.var().div(n).sqrt() for one in grey]
+    return greyness
 
 
 def entropy(p, axis=-1):
@@ -396,9 +401,10 @@ def logistic_regression(n_per_class, posteriors, labels, test_posteriors):
 
 
 RIGHT = [
-    ("check_generate", lambda decode, n, latent_dim: decode(STANDARD.sample((n, latent_dim)))),
-    ("check_generate", generate_in_batches),
-    ("check_coin_flips", lambda x: Bernoulli(torch.full_like(x, 0.5)).log_prob(x).sum()),
+    ("check_pixel_by_pixel", lambda x, lam: Independent(Bernoulli(lam), lam.ndim).log_prob(x)),
+    ("check_logit_line", lambda: "log(exp(ell)/(1 + exp(ell)))"),
+    ("check_logit_line", lambda: ["-log(1 + exp(-ell))", "ell - log(1 + exp(ell))"]),
+    ("check_greyness", greyness_in_batches()),
     ("check_class_posterior", lambda x, prior, lam: torch.softmax(prior.log() + bernoullis(x[None], lam)[0], 0)),
     ("check_posterior_of_several", one_measurement_after_the_other),
     ("check_effective_sample_size", lambda v: torch.exp(2 * torch.logsumexp(v, 0) - torch.logsumexp(2 * v, 0))),
@@ -474,10 +480,14 @@ RIGHT = [
 ]
 
 WRONG = [
-    ("check_bits_per_pixel", lambda nats: 1.0, "the answer is not 1.0"),
-    ("check_coin_flips", lambda x: 784 * math.log(0.5), "not for a black picture"),
-    ("check_generate", lambda decode, n, d: torch.cat([decode(torch.randn(300, d)) for _ in range(10)]), "shape (3000, 3)"),
-    ("check_coin_flips", lambda x: 3.0, "the answer is not 3.0"),
+    ("check_pixel_by_pixel", lambda x, lam: x.flatten(1).sum(1) * lam.mean().log(), "one sum for each picture"),
+    ("check_pixel_by_pixel", lambda x, lam: 3.0, "The shape should be (3,)"),
+    ("check_logit_line", lambda: "ell - log(1 + exp(-ell))", "does not hold: at ell = 2"),
+    ("check_logit_line", lambda: "log(1 - 1/(1 + exp(-ell))) + ell", "is the goal again"),
+    ("check_logit_line", lambda: "log(lam)", "not known here"),
+    ("check_greyness", greyness_in_batches(predicted="the middle"), "Predict first"),
+    ("check_greyness", greyness_in_batches(seen=lambda decoded: decoded), "should be near 3.60"),
+    ("check_greyness", lambda decode, scales, n, d: greyness_in_batches()(decode, scales[:2], n, d), "There are 8000 draws"),
     ("check_class_posterior", lambda x, prior, lam: prior.softmax(0), "should be"),
     ("check_effective_sample_size", lambda v: v.exp().sum(0) ** 2 / (v.exp() ** 2).sum(0), "not finite"),
     ("check_log_odds", one_leap, "At least 2 steps are asked for"),

@@ -49,6 +49,22 @@ def test_it_begins_at_zero_with_a_slider_for_each_dimension():
     assert box.state.value == "‖z‖ = 0.00; a draw from the prior has about 2.2"
 
 
+def test_it_may_begin_at_a_code():
+    code = [0.5, -1.24, 2.0, 7.0, -0.3]
+    box, picture = explorer(start=code)
+    assert [slider.value for slider in box.controls.values()] == [-1.2, 3.0]     # the nearest tenth, at most `reach`
+    assert picture.z() == [0.5, -1.2, 2.0, 3.0, -0.3] and code[1] == -1.24
+    box.controls["z[1]"].value = 0.4
+    assert picture.z() == [0.5, 0.4, 2.0, 3.0, -0.3]
+    box.buttons["back to z = 0"].click()
+    assert picture.z() == [0.0] * LATENTS
+
+
+def test_a_code_of_another_shape_is_no_start():
+    with pytest.raises(ValueError, match=r"start must be one code of shape \(5,\), got \(2, 5\)"):
+        explorer(start=np.zeros((2, LATENTS)))
+
+
 def test_the_picture_is_a_png_of_the_right_size():
     box, _ = explorer()
     with Image.open(io.BytesIO(box.image.value)) as picture:

@@ -18,31 +18,34 @@ MOST_OF_TWO = pictures.room_for(2, BOX_OF_TWO)
 
 @explained
 def latent_sliders(picture: Decode, latent_dim: int, dimensions: Sequence[int], *, reach: float = 3.0,
-                   seed: int = 0) -> Explorer:
+                   seed: int = 0, start: Sequence[float] | None = None) -> Explorer:
     """Sliders for some dimensions of z, and the picture of that z beside them.
 
     Args:
         picture: z (latent_dim,) → (H, W) or (H, W, 3) in [0, 1], e.g. `vae.picture`. Called in the kernel for each
             move; must not draw random numbers.
         latent_dim: Z.
-        dimensions: which dimensions get a slider; all others are 0, or as "random z" drew them.
+        dimensions: which dimensions get a slider; all others are as in `start`, or as "random z" drew them.
         reach: the sliders run from −reach to reach, in standard deviations of the prior.
         seed: of "random z".
+        start: z (latent_dim,) at first, such as the code of a picture; 0 if None. Sliders stand at the nearest tenth.
 
     Returns:
         An Explorer; a Notice if the model is not trained or takes another number of dimensions.
 
     Raises:
-        ValueError: if `dimensions` names a dimension twice, or one that z does not have.
+        ValueError: if `dimensions` names a dimension twice, or one that z does not have; if `start` has another shape.
     """
     dimensions = [int(d) for d in dimensions]
     if len(set(dimensions)) != len(dimensions) or not all(0 <= d < latent_dim for d in dimensions):
         raise ValueError(f"dimensions must be different numbers from 0 to {latent_dim - 1}, got {dimensions}")
     picture = drawn_by(picture)
     check_pictures(picture, np.random.default_rng(seed).standard_normal((PROBES, latent_dim)))
-    z, rng = np.zeros(latent_dim), np.random.default_rng(seed)
-    sliders = {f"z[{d}]": ipywidgets.FloatSlider(0, min=-reach, max=reach, step=0.1, description=f"z[{d}]",
-                                                 readout_format=".1f") for d in dimensions}
+    z, rng = np.zeros(latent_dim) if start is None else np.array(start, dtype=float), np.random.default_rng(seed)
+    if z.shape != (latent_dim,):
+        raise ValueError(f"start must be one code of shape ({latent_dim},), got {z.shape}")
+    sliders = {f"z[{d}]": ipywidgets.FloatSlider(_on_slider(z[d], reach), min=-reach, max=reach, step=0.1,
+                                                 description=f"z[{d}]", readout_format=".1f") for d in dimensions}
 
     def frame() -> tuple[bytes, str]:
         for d, slider in zip(dimensions, sliders.values()):
