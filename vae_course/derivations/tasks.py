@@ -111,7 +111,8 @@ def plain(line: sp.Basic) -> sp.Basic:
     if isinstance(line, sp.MatrixBase):
         return line.applyfunc(plain).as_immutable()
     written = written_out(text.evaluated(line))
-    return sp.expand(written, log=False, power_base=False, power_exp=False, basic=False).as_dummy()
+    expanded = sp.expand(written, log=False, power_base=False, power_exp=False, basic=False)
+    return expanded if expanded.is_Symbol else expanded.as_dummy()  # of a lone symbol SymPy makes a new one each time
 
 
 def written_alike(one: sp.Basic, other: sp.Basic) -> bool:
