@@ -60,9 +60,11 @@ def merging_by_jensen(d):
 def merging_by_rows(d):
     """The chain rule: what is left is the sum of both, times a KL, which is never negative."""
     both, beliefs = "(q_1 + q_2)", "(p_1 + p_2)"
-    merged, shares = f"{both}*log({both}/{beliefs})", [f"(q_{k}/{both})*log((q_{k}/{both})/(p_{k}/{beliefs}))" for k in (1, 2)]
+    merged = f"{both}*log({both}/{beliefs})"
+    shares = [f"(q_{k}/{both})*log((q_{k}/{both})/(p_{k}/{beliefs}))" for k in (1, 2)]
     d.step(f"{merged} + {both}*({' + '.join(shares)})", because="the chain rule")
-    d.bound(f"{merged} + {both}*(q_1/{both} - p_1/{beliefs} + q_2/{both} - p_2/{beliefs})", because="the tangent", relation=">=")
+    d.bound(f"{merged} + {both}*(q_1/{both} - p_1/{beliefs} + q_2/{both} - p_2/{beliefs})", because="the tangent",
+            relation=">=")
     return d.step(merged, because="both shares add up to 1")
 
 

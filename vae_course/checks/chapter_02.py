@@ -164,8 +164,8 @@ def _looked_at(answer: Callable) -> SimpleNamespace:
     predicted, mu, sigma = values
     fits = mu.shape == sigma.shape == (len(_DISTANCES),)
     right_mu, right_sigma = _reverse_fits()
-    return SimpleNamespace(three=bool(returned), predicted=predicted.item() if predicted.numel() == 1 else math.nan, fits=fits,
-                           shape=tuple(mu.shape), mu=mu, sigma=sigma, last=mu[-1].item() if fits else math.nan,
+    return SimpleNamespace(three=bool(returned), predicted=predicted.item() if predicted.numel() == 1 else math.nan,
+                           fits=fits, shape=tuple(mu.shape), mu=mu, sigma=sigma, last=mu[-1].item() if fits else math.nan,
                            width=sigma[-1].item() if fits else math.nan, right_mu=right_mu, right_sigma=right_sigma)
 
 
@@ -177,7 +177,8 @@ def _forward_sigma(distances: Sequence[float]) -> Tensor:
     return (1 + torch.tensor(distances, dtype=torch.float64) ** 2).sqrt()
 
 
-def _fitted(predicted: object = 2.0, change: Callable = lambda mu, sigma: (mu, sigma), from_middle: bool = False) -> Callable:
+def _fitted(predicted: object = 2.0, change: Callable = lambda mu, sigma: (mu, sigma),
+            from_middle: bool = False) -> Callable:
     """The answer with these fits; a right one, or one with something wrong."""
     def take_a_side(distances: Sequence[float]):
         assert tuple(distances) == _DISTANCES
@@ -186,8 +187,8 @@ def _fitted(predicted: object = 2.0, change: Callable = lambda mu, sigma: (mu, s
 
 
 check_take_a_side = Inspection(
-    "take_a_side(distances) → the distance that you predict, and the means and standard deviations of the reverse fits that\n"
-    "start at N(d, 1), one for each distance d (notebook 02).",
+    "take_a_side(distances) → the distance that you predict, and the means and standard deviations of the reverse fits\n"
+    "that start at N(d, 1), one for each distance d (notebook 02).",
     _looked_at, _fitted(), {
     "Return three things: the distance that you predict, the means, and the standard deviations.":
         (lambda seen: not seen.three, lambda distances: _fitted()(distances)[1:]),
