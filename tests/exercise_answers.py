@@ -49,6 +49,42 @@ def one_leap(d):
     return d.step("log(rho_1/rho_2) + log(lambda_1/kappa_1) + log(lambda_2/kappa_2)", because="algebra")
 
 
+def merging_by_jensen(d):
+    """The mean of logarithms, with the weights q_1 and q_2 over their sum."""
+    both = "(q_1 + q_2)"
+    d.step(f"-{both}*(q_1/{both}*log(p_1/q_1) + q_2/{both}*log(p_2/q_2))", because="a mean of logarithms")
+    d.bound(f"-{both}*log(q_1/{both}*p_1/q_1 + q_2/{both}*p_2/q_2)", because="Jensen", relation=">=")
+    return d.step(f"{both}*log({both}/(p_1 + p_2))", because="q cancels")
+
+
+def merging_by_rows(d):
+    """The chain rule: what is left is the sum of both, times a KL, which is never negative."""
+    both, beliefs = "(q_1 + q_2)", "(p_1 + p_2)"
+    merged = f"{both}*log({both}/{beliefs})"
+    shares = [f"(q_{k}/{both})*log((q_{k}/{both})/(p_{k}/{beliefs}))" for k in (1, 2)]
+    d.step(f"{merged} + {both}*({' + '.join(shares)})", because="the chain rule")
+    d.bound(f"{merged} + {both}*(q_1/{both} - p_1/{beliefs} + q_2/{both} - p_2/{beliefs})", because="the tangent",
+            relation=">=")
+    return d.step(merged, because="both shares add up to 1")
+
+
+def side_by_sampling(predicted=2, sigma_p=1.0, start=1.0, steps=500):
+    """Reverse fits of an even mixture by reparameterized draws at the middles of 201 equal shares of the noise."""
+    def take_a_side(distances):
+        eps, found = STANDARD.icdf((torch.arange(201) + 0.5) / 201), []
+        for d in distances:
+            p = MixtureSameFamily(Categorical(torch.ones(2)), Normal(torch.tensor([-d, d]), sigma_p))
+            mu, log_sigma = torch.tensor(start * d, requires_grad=True), torch.tensor(0.0, requires_grad=True)
+            optimizer = torch.optim.Adam([mu, log_sigma], lr=0.05)
+            for _ in range(steps):
+                optimizer.zero_grad()
+                (-log_sigma - p.log_prob(mu + log_sigma.exp() * eps).mean()).backward()     # KL(q‖p), less a constant
+                optimizer.step()
+            found.append((mu.item(), log_sigma.exp().item()))
+        return predicted, *map(torch.tensor, zip(*found))
+    return take_a_side
+
+
 def by_distributions(predicted=4, log_px=None, points=1000, logarithm_first=False):
     """Prior Monte Carlo with torch.distributions, point by point."""
     def sharper_pictures(s, n_draws, dims):
@@ -410,12 +446,13 @@ RIGHT = [
     ("check_effective_sample_size", lambda v: torch.exp(2 * torch.logsumexp(v, 0) - torch.logsumexp(2 * v, 0))),
     ("check_log_odds", joints_apart),
     ("check_sharper_pictures", by_distributions()),
-    ("check_both_directions", lambda p, q: [kl_divergence(Bernoulli(a), Bernoulli(b)) for a, b in ((p, q), (q, p))]),
-    ("check_categorical_kl", lambda p, q: terms(p, q).sum(-1)),
-    ("check_binned_normal_kl", lambda p, q, edges: terms(table(p, edges), table(q, edges)).sum()),
-    ("check_change_unit", lambda h, kl, c: (Normal(0.0, c * math.exp(h)).entropy() - STANDARD.entropy(), kl)),
+    ("check_categorical_kl", lambda q, p: terms(q, p).sum(-1)),
+    ("check_merging", merging_by_jensen),
+    ("check_merging", merging_by_rows),
+    ("check_binned_normal_kl", lambda q, p, edges: terms(table(q, edges), table(p, edges)).sum()),
     ("check_mixture_moments", lambda w, m, s:
      ((mixed := MixtureSameFamily(Categorical(w), Normal(m, s))).mean, mixed.variance)),
+    ("check_take_a_side", side_by_sampling()),
     ("check_kl_from_log_sigma", lambda mu, s: kl_divergence(Normal(mu, s.exp()), STANDARD).sum(-1)),
     ("check_kl_normals", lambda mu, sigma, m, tau: kl_divergence(Normal(mu, sigma), Normal(m, tau))),
     ("check_kl_of_batch", lambda mu, v: kl_divergence(Normal(mu, torch.exp(v / 2)), STANDARD).flatten(1).sum(1)),
@@ -494,10 +531,19 @@ WRONG = [
     ("check_sharper_pictures", by_distributions(predicted="four"), "Predict first"),
     ("check_sharper_pictures", by_distributions(logarithm_first=True), "the logarithm comes after the mean"),
     ("check_sharper_pictures", by_distributions(log_px=lambda x: STANDARD.log_prob(x).sum(-1)), "should be near −1.3"),
-    ("check_categorical_kl", lambda p, q: (p * torch.log(p / q)).sum(-1), "0·log 0 must not give NaN"),
-    ("check_categorical_kl", lambda p, q: torch.nan_to_num(p * torch.log(p / q), posinf=0.0).sum(-1), "where q = 0 < p"),
-    ("check_both_directions", lambda p, q: (p - q, q - p), "the answer should be"),
+    ("check_categorical_kl", lambda q, p: (q * torch.log(q / p)).sum(-1), "0·log 0 must not give NaN"),
+    ("check_categorical_kl", lambda q, p: torch.nan_to_num(q * torch.log(q / p), posinf=0.0).sum(-1), "where p = 0 < q"),
+    ("check_merging", lambda d: d, "the last line is"),
+    ("check_merging", lambda d: d.bound("(q_1 + q_2)*log((q_1 + q_2)/(p_1 + p_2))", because="at once", relation=">="),
+     "At least 2 steps are asked for"),
+    ("check_merging", lambda d: d.bound("q_1 + q_2 - p_1 - p_2", because="the tangent, twice", relation=">="),
+     "the last line is"),
+    ("check_merging", lambda d: d.bound("(q_1 + q_2)*log(q_1/p_1)", because="the first term", relation=">="),
+     "does not hold"),
     ("check_mixture_moments", lambda w, m, s: ((w * m).sum(), (w * (s ** 2 + (m - m.mean()) ** 2)).sum()), "should be"),
+    ("check_take_a_side", side_by_sampling(predicted="two"), "Predict first"),
+    ("check_take_a_side", side_by_sampling(sigma_p=0.5), "For d = 4 the fit should be near"),
+    ("check_take_a_side", side_by_sampling(start=1.1, steps=3), "For d = 4 the fit should be near"),
     ("check_kl_from_log_sigma", lambda mu, s: mu.mean(), "The shape should be (5,), and is ()"),
     ("check_kl_from_log_sigma", lambda mu, s: 0 * mu.sum(1), "the answer should be"),
     ("check_kl_normals", lambda mu, s, m, t: 0 * mu, "The formula of section 4"),
