@@ -81,6 +81,8 @@ def _grade_cells(marks: Marks, cells: list[Cell], course: Sequence[Chapter], lim
         marks.marks[number] = mark
         if mark in (RIGHT, WRONG, BLANK) and answer["printed"]:
             marks.printed.append(number)
+        if mark == RIGHT and answer["peeks"]:
+            marks.problems.append(f"{number}: the answer uses the checks, which hold the right functions: look at it")
         if mark in ("hung", "crashed"):
             left_out.append(answer["cell"])
     if not limits.answers_only:

@@ -27,6 +27,7 @@ class Answer:
         answer: the expression that the check is given.
         statements: what has to run before, in order.
         printed: whether it is the printed solution, up to names.
+        peeks: whether it uses the checks themselves, which hold the right functions.
     """
 
     state: str
@@ -34,6 +35,7 @@ class Answer:
     answer: str = ""
     statements: tuple[str, ...] = ()
     printed: bool = False
+    peeks: bool = False
 
 
 @dataclass
@@ -146,7 +148,8 @@ def _given(exercise: Exercise, statements: Sequence[Statement], position: int, c
     stub = own is not None and own == alike(ast.parse(exercise.stub).body, name)
     printed = own is not None and own == _alike_in_text(exercise.solution, exercise.stub)
     return Answer("stub" if stub else "given", statements[position].cell, ast.unparse(call),
-                  tuple(map(ast.unparse, kept)), printed)
+                  tuple(map(ast.unparse, kept)), printed,
+                  "checks" in needed or any("vae_course.checks" in ast.unparse(tree) for tree in kept))
 
 
 def _not_given(exercise: Exercise, cells: Sequence[Cell], statements: Sequence[Statement], broken: set[int]) -> Answer:
