@@ -18,7 +18,7 @@ from vae_course.grade import course, processes, reading, table, transport
 from vae_course.grade.grading import Limits, Marks, grade
 
 sys.path.insert(0, str(Path(__file__).parent))
-from exercise_answers import RIGHT, WRONG  # noqa: E402  (tests/exercise_answers.py)
+from exercise_answers import RIGHT  # noqa: E402  (tests/exercise_answers.py)
 
 SET_UP = "import torch\n\nfrom vae_course import checks\n"
 STUBS = {
@@ -128,20 +128,23 @@ def first(answer: str) -> list[dict]:
     return chapter_cells({"class_posterior": answer})
 
 
-def with_cell(source: str, at: int, answers: dict[str, str] = OWN) -> list[dict]:
+ONE = {"class_posterior": OWN["class_posterior"]}
+
+
+def with_cell(source: str, at: int, answers: dict[str, str] = ONE) -> list[dict]:
     """The chapter with these answers and one more code cell; at=2 is after the set-up."""
     cells = chapter_cells(answers)
     return [*cells[:at], code(source), *cells[at:]]
 
 
 def without(name: str, *others: dict) -> list[dict]:
-    """The right chapter without the cell of this exercise."""
-    return [*(cell for cell in chapter_cells(OWN) if cell["id"] != name), *others]
+    """The chapter with one right answer, without the cell of this exercise."""
+    return [*(cell for cell in chapter_cells(ONE) if cell["id"] != name), *others]
 
 
 def instead(name: str, source: str) -> list[dict]:
-    """The right chapter with this cell in place of that of an exercise."""
-    return [code(source, name) if cell["id"] == name else cell for cell in chapter_cells(OWN)]
+    """The chapter with one right answer, and this cell in place of that of an exercise."""
+    return [code(source, name) if cell["id"] == name else cell for cell in chapter_cells(ONE)]
 
 
 BODY = "def class_posterior(x, prior, lam):\n    "
@@ -172,45 +175,46 @@ SPECIAL_OBJECT = BODY + """class Anything:
         def __float__(self): return 0.25
     return Anything()"""
 
+HELPERS = "import math\nbase = {}\nbase['e'] = math.e\ndef e(v):\n    return base['e'] ** v"
+
 SUBMISSIONS = {     # name: (cells, marks, what the problems say)
     "right": (chapter_cells(OWN), "1 1 1", ""),
     "stub": (chapter_cells({}), "– – –", ""),
     "changed stub": (first(BODY + "k = 3\n    raise NotImplementedError"), "– – –", ""),
     "wrong": (chapter_cells(WRONG_ONES), "0 0 0", ""),
     "error in the answer": (first(BODY + "return undefined"), "0 – –", ""),
-    "exit() in an answer": (chapter_cells(OWN | {"class_posterior": BODY + "exit()"}), "crashed 1 1", "A9.1: SystemExit"),
+    "exit() in an answer": (first(BODY + "exit()"), "crashed – –", "A9.1: SystemExit"),
     "process ended in an answer": (first(BODY + "import os; os._exit(0)"), "crashed – –", "A9.1: .*exit status 0"),
-    "exit() in a cell": (with_cell("exit()", 5), "1 not_reached not_reached", r"crashed in cell 6 \(.*exit\(\)"),
-    "process ended in a cell": (with_cell("import os; os._exit(3)", 5), "1 not_reached not_reached", "exit status 3"),
-    "redefined checks, right": (with_cell(FAKE, 2), "1 1 1", ""),
+    "exit() in a cell": (with_cell("exit()", 5, OWN), "1 not_reached not_reached", r"crashed in cell 6 \(.*exit\(\)"),
+    "process ended in a cell": (with_cell("import os; os._exit(3)", 2), "not_reached – –", "exit status 3"),
+    "redefined checks, right": (with_cell(FAKE, 2), "1 – –", "raised: cell 7 AttributeError, cell 10 AttributeError"),
     "redefined checks, wrong": (with_cell(FAKE, 2, WRONG_ONES), "0 0 0", ""),
     "redefined check": (with_cell("checks.check_forward = lambda answer: '✓'", 2, WRONG_ONES), "0 0 0", ""),
     "patched package": (with_cell(PATCHED, 2, WRONG_ONES), "0 0 0", ""),
-    "patched in an answer": (chapter_cells({"forward": PATCHED_IN_THE_ANSWER}), "– – tampered", "A9.3: it changed .*check_forw"),
+    "patched in an answer": (chapter_cells({"forward": PATCHED_IN_THE_ANSWER}), "– – tampered", "A9.3: it changed .*check_"),
     "forged verdict": (first(FORGED), "crashed – –", "A9.1"),
     "printed ✓, check kept": (first(BODY + "print('✓ Right')"), "0 – –", ""),
-    "printed ✓, check gone": (instead("forward", OWN["forward"] + "\nprint('✓ Right')"), "1 1 no_check", ""),
-    "only a printed ✓": (instead("forward", "print('✓ Right')"), "1 1 deleted", ""),
-    "check in a function that is not called": (instead("forward", OWN["forward"] + "\nlambda: checks.check_forward(forward)"),
-                                               "1 1 no_check", ""),
+    "printed ✓, check gone": (instead("forward", OWN["forward"] + "\nprint('✓ Right')"), "1 – no_check", ""),
+    "a printed ✓ alone": (instead("forward", "print('✓ Right')"), "1 – deleted", ""),
+    "check never called": (instead("forward", OWN["forward"] + "\nlambda: checks.check_forward(forward)"), "1 – no_check",
+                           ""),
     "syntax error": (first(BODY + "return ("), "error – –", "A9.1: cell 4 is no Python; raised: cell 4 SyntaxError"),
-    "name error": (instead("forward", "checks.check_forward(forward)"), "1 1 error", "A9.3: NameError"),
-    "deleted cell": (without("log_odds"), "1 deleted 1", ""),
-    "unpickled": (instead("class_posterior", called("class_posterior", UNPICKLED)), "error 1 1", "FileNotFoundError"),
+    "name error": (instead("forward", "checks.check_forward(forward)"), "1 – error", "A9.3: NameError"),
+    "deleted cell": (without("log_odds"), "1 deleted –", ""),
+    "unpickled": (instead("class_posterior", called("class_posterior", UNPICKLED)), "error – –", "FileNotFoundError"),
     "special object": (first(SPECIAL_OBJECT), "0 – –", ""),
     "the right function of the check": (first(BODY + "return checks.check_class_posterior.right(x, prior, lam)"), "1 – –",
                                         "A9.1: the answer uses the checks"),
     "moved and added cells": ([*without("class_posterior", code(called("class_posterior", OWN["class_posterior"]), "new")),
-                               code("2 + 2", "more")], "1 1 1", ""),
-    "helper in another cell": (with_cell("import math\ndef half(v):\n    return math.exp(v / 2) if v is None else (v / 2).exp()", 2,
-                                         OWN | {"forward": OWN["forward"].replace("log_variance.exp().sqrt()",
-                                                                                  "half(log_variance)")}), "1 1 1", ""),
+                               code("2 + 2", "more")], "1 – –", ""),
+    "helpers in another cell": (with_cell(HELPERS, 2, {"forward": OWN["forward"].replace("log_variance.exp()",
+                                                                                         "e(log_variance)")}), "– – 1", ""),
     "timed, imported": (instead("forward", "%%time\n" + OWN["forward"] + "\nfrom vae_course.checks import check_forward\n"
-                                           "verdict = check_forward(answer=forward)"), "1 1 1", "cell 10 TypeError"),
-    "answered twice": ([*chapter_cells(WRONG_ONES), code(called("forward", OWN["forward"]))], "0 0 1", ""),
-    "an error elsewhere": (with_cell("1 / 0", 2), "1 1 1", "^raised: cell 3 ZeroDivisionError$"),
+                                           "verdict = check_forward(answer=forward)"), "1 – 1", ""),
+    "answered twice": ([*first(WRONG_ONES["class_posterior"]), code(called(*next(iter(ONE.items()))))], "1 – –", ""),
+    "an error elsewhere": (with_cell("1 / 0", 2), "1 – –", "^raised: cell 3 ZeroDivisionError$"),
     "an error that is announced": ([*chapter_cells({}), code("1 / 0", tags=("raises-exception",))], "– – –", ""),
-    "a cell that breaks parsers": (with_cell("(" * 50_000, 2), "1 1 1", "cell 3"),
+    "a cell that breaks parsers": (with_cell("(" * 50_000, 2), "1 – –", "cell 3"),
     "one exercise of the chapter": ([code(SET_UP), code(called("forward", OWN["forward"]))], "deleted deleted 1", ""),
 }
 
@@ -226,8 +230,8 @@ def test_what_a_submission_earns(case, graded):
 
 def test_the_printed_solution_is_named_under_any_names(graded):
     renamed = PRINTED["forward"].replace("mu", "mean").replace("z", "code").replace("    return", "    # done\n    return")
-    marks = graded(chapter_cells(OWN | {"class_posterior": PRINTED["class_posterior"], "forward": renamed}))
-    assert in_order(marks) == ["1", "1", "1"] and marks.printed == ["A9.1", "A9.3"]
+    marks = graded(chapter_cells({"class_posterior": PRINTED["class_posterior"], "forward": renamed}))
+    assert in_order(marks) == ["1", "–", "1"] and marks.printed == ["A9.1", "A9.3"]
 
 
 def test_a_solution_that_is_run_below_the_stub_earns_what_it_is(graded):
@@ -249,8 +253,8 @@ def test_an_answer_that_hangs_is_left_out_of_the_run(graded, loop):
 def test_a_notebook_that_hangs_counts_as_far_as_it_comes(graded):
     cells = with_cell("while True: pass", 2)
     marks = graded(cells, Limits(notebook=2, answer=240))
-    assert in_order(marks) == ["not reached"] * 3 and re.fullmatch("the notebook hung in cell [23] .*", marks.problems[0])
-    assert in_order(graded(cells, Limits(answer=240, answers_only=True))) == ["1", "1", "1"]
+    assert in_order(marks) == ["not reached", "–", "–"] and re.match(r"the notebook hung in cell \d ", marks.problems[0])
+    assert in_order(graded(cells, Limits(answer=240, answers_only=True))) == ["1", "–", "–"]
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads /proc")
@@ -306,9 +310,8 @@ CARRIED = {name: check for name in dir(checks) if isinstance(check := getattr(ch
 @pytest.mark.parametrize("name", CARRIED)
 def test_what_is_carried_over_is_judged_as_the_answer_is(name):
     check = CARRIED[name]
-    answers = [check.right, *(answer for _, answer in check.wrong_answers()[:2]),
-               *(answer for other, answer, *_ in [*RIGHT, *WRONG] if other == name)][:4]
-    for answer in answers:
+    answers = [check.right, *(answer for other, answer in RIGHT if other == name), check.wrong_answers()[0][1]]
+    for answer in answers[:3]:
         recorder = transport.Recorder(answer)
         wanted = check(recorder)
         calls = json.loads(json.dumps(recorder.calls))
@@ -322,7 +325,8 @@ def test_what_is_carried_over_is_judged_as_the_answer_is(name):
 def test_an_answer_that_is_called_too_seldom_does_not_pass():
     check = checks.check_class_posterior
     recorder = transport.Recorder(check.right)
-    assert check(recorder) and not check(transport.Replay(recorder.calls[:1], True)) and not check(transport.Replay([], True))
+    assert check(recorder) and check(transport.Replay(recorder.calls, True))
+    assert not check(transport.Replay(recorder.calls[:1], True)) and not check(transport.Replay([], True))
 
 
 # ---------------------------------------------------------------- reading
@@ -376,7 +380,7 @@ def test_a_chapter_that_is_handed_in_twice_has_two_rows():
     assert all("twice" in row[-1] for row in rows[1:])
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@cmd", "Zoë Müller", "李 明", "a,b", 'a"b', "\udcff", "a\x1b[31m", "a\nb"])
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@cmd", "Zoë Müller", "李 明", "a,b", 'a"', "\udcff", "a\x1b[3m", "a\nb"])
 def test_any_name_is_safe_in_a_spreadsheet_and_a_terminal(name, tmp_path):
     rows = table.rows_of([marked(name, "x.ipynb", {"2.1": "1"})], ["2.1"])
     table.write_csv(rows, tmp_path / "marks.csv")

@@ -10,6 +10,7 @@ from vae_course.grade import work
 from vae_course.grade.course import Cell, Chapter, Exercise, NotANotebook, read_cells
 from vae_course.grade.processes import Ending, apart
 
+READING = 300           # seconds for what takes less than one
 RIGHT, WRONG, BLANK = "1", "0", "–"
 # Other marks: "deleted" (no cell defines or checks the answer), "no check" (the call of the check is gone), "error" (the
 # cell is no Python, or there is no answer after it), "hung", "crashed" (the answer), "tampered" (it changed the package),
@@ -68,7 +69,7 @@ def grade(path: Path, student: str, course: Sequence[Chapter], limits: Limits) -
 
 
 def _grade_cells(marks: Marks, cells: list[Cell], course: Sequence[Chapter], limits: Limits) -> None:
-    found = apart(work.read, (cells, course), limits.answer)
+    found = apart(work.read, (cells, course), READING)
     if found.how != "done" or not found.result:
         marks.read = False
         marks.problems.append("no exercise of the course is in it" if found.how == "done" else

@@ -18,6 +18,14 @@ from vae_course.grade.reading import read_answers
 from vae_course.grade.transport import Recorder, Replay
 
 
+class Shell(InteractiveShell):
+    """Runs cells as a kernel does, for which exit() is the end."""
+
+    def ask_exit(self) -> None:
+        """What exit() and quit() call."""
+        self.exit_now = True
+
+
 def read(channel: Channel, cells: Sequence[Cell], chapters: Sequence[Chapter]) -> dict:
     """{exercise: its Answer as a dictionary}; a process of its own, since a text may be made to break a parser."""
     return {number: asdict(answer) for number, answer in read_answers(cells, chapters).items()}
@@ -68,7 +76,7 @@ def run(channel: Channel, cells: Sequence[Cell], left_out: Sequence[int], thread
     """
     torch.set_num_threads(threads)
     os.environ["IPYTHONDIR"] = os.path.join(os.getcwd(), "ipython")
-    shell = InteractiveShell.instance()
+    shell = Shell.instance()
     shell.history_manager.enabled = False
     for k, cell in enumerate(cells):
         if cell.kind != "code" or k in left_out:
