@@ -187,7 +187,7 @@ SUBMISSIONS = {     # name: (cells, marks, what the problems say)
     "process ended in an answer": (first(BODY + "import os; os._exit(0)"), "crashed – –", "A9.1: .*exit status 0"),
     "exit() in a cell": (with_cell("exit()", 5, OWN), "1 not_reached not_reached", r"crashed in cell 6 \(.*exit\(\)"),
     "process ended in a cell": (with_cell("import os; os._exit(3)", 2), "not_reached – –", "exit status 3"),
-    "redefined checks, right": (with_cell(FAKE, 2), "1 – –", "raised: cell 7 AttributeError, cell 10 AttributeError"),
+    "redefined checks, right": (with_cell(FAKE, 2), "1 – –", ""),
     "redefined checks, wrong": (with_cell(FAKE, 2, WRONG_ONES), "0 0 0", ""),
     "redefined check": (with_cell("checks.check_forward = lambda answer: '✓'", 2, WRONG_ONES), "0 0 0", ""),
     "patched package": (with_cell(PATCHED, 2, WRONG_ONES), "0 0 0", ""),
@@ -380,7 +380,7 @@ def test_a_chapter_that_is_handed_in_twice_has_two_rows():
     assert all("twice" in row[-1] for row in rows[1:])
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@cmd", "Zoë Müller", "李 明", "a,b", 'a"', "\udcff", "a\x1b[3m", "a\nb"])
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@cmd", "Zoë M", "李 明", "a,b", 'a"', "\udcff", "a\x1b[3m", "a\nb"])
 def test_any_name_is_safe_in_a_spreadsheet_and_a_terminal(name, tmp_path):
     rows = table.rows_of([marked(name, "x.ipynb", {"2.1": "1"})], ["2.1"])
     table.write_csv(rows, tmp_path / "marks.csv")

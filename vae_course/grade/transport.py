@@ -4,6 +4,7 @@ Whoever reads it runs no code of the one who wrote it. What is nothing of this k
 """
 
 import base64
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -107,10 +108,11 @@ class Replay:
     """An answer that returns and raises what was noted; called more often than that, it raises RuntimeError."""
 
     def __init__(self, calls: list[list], formulas_as_numbers: bool):
-        self.calls, self.formulas_as_numbers = iter(calls), formulas_as_numbers
+        self.calls: Iterator[list] = iter(calls)
+        self.formulas_as_numbers = formulas_as_numbers
 
     def __call__(self, *arguments: Any) -> Any:
-        kind, *rest = next(self.calls, ("raise", "RuntimeError", "it was not called in every case"))
+        kind, *rest = next(self.calls, ["raise", "RuntimeError", "it was not called in every case"])
         if kind == "return" and rest[0][0] == "derivation":
             return _continued(arguments[0], rest[0][1])
         if kind == "return":

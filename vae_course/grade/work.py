@@ -77,7 +77,8 @@ def run(channel: Channel, cells: Sequence[Cell], left_out: Sequence[int], thread
     torch.set_num_threads(threads)
     os.environ["IPYTHONDIR"] = os.path.join(os.getcwd(), "ipython")
     shell = Shell.instance()
-    shell.history_manager.enabled = False
+    if shell.history_manager is not None:
+        shell.history_manager.enabled = False
     for k, cell in enumerate(cells):
         if cell.kind != "code" or k in left_out:
             continue
