@@ -113,6 +113,8 @@ def names_of(tree: ast.stmt) -> tuple[set[str], set[str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name):
             binds.add(node.value.id)
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            uses.add(node.target.id)
     if isinstance(tree, ast.ImportFrom) and tree.names[0].name == "*":
         binds.add("*")
     return binds, uses
