@@ -1,7 +1,9 @@
 """What a notebook answers: the answer of each exercise, and the lines above it that bind the names it uses.
 
 Nothing is executed. An answer is found by the call of its check, wherever that stands: cells may be moved, added or
-renamed. Of the notebook only the statements are kept that bind a name which the answer uses, or one that these use.
+renamed. Of the notebook only the statements are kept that bind a name which the answer uses, or one that these use, or
+write an entry of it. What a call changes in place, `names.append(…)`, or an attribute, is not seen: an answer is a function
+of its arguments.
 """
 
 import ast

@@ -112,7 +112,8 @@ class Replay:
         self.formulas_as_numbers = formulas_as_numbers
 
     def __call__(self, *arguments: Any) -> Any:
-        kind, *rest = next(self.calls, ["raise", "RuntimeError", "it was not called in every case"])
+        noted: list[Any] = next(self.calls, ["raise", "RuntimeError", "it was not called in every case"])
+        kind, *rest = noted
         if kind == "return" and rest[0][0] == "derivation":
             return _continued(arguments[0], rest[0][1])
         if kind == "return":
