@@ -9,7 +9,8 @@ a student is a sub-folder's name, or what the file's name has beside the chapter
 Marks: 1 right, 0 wrong, – left blank, and in words: deleted (the cell is gone), no check (the call of the check is gone),
 error (no Python, or no answer after its cell), hung, crashed, tampered (the answer changed the package), not reached
 (right, but the notebook, run from top to bottom, hangs or ends before it). "As printed" lists the answers that are the
-course's own solution, up to names. Problems count a notebook's cells from 1, text too. The exit status is 0, or 1 if a file could not be read as a notebook of the course.
+course's own solution, up to names. Problems count a notebook's cells from 1,
+text too. The exit status is 0, or 1 if a file could not be read as a notebook of the course.
 """
 
 import argparse
