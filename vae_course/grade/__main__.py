@@ -15,6 +15,7 @@ text too. The exit status is 0, or 1 if a file could not be read as a notebook o
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -131,4 +132,5 @@ def student_of(file: Path, folder: Path, stems: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)   # told to end: as Ctrl-C, so that no process is left
     sys.exit(main())
