@@ -63,6 +63,8 @@ def grade_all(submissions: Sequence[tuple[str, Path]], chapters: Sequence[course
                         f"{marks.right} of {len(marks.marks)} right, {marks.seconds:.0f} s")
                 print(table.clean(line), file=sys.stderr, flush=True)
         except KeyboardInterrupt:
+            for again in (signal.SIGINT, signal.SIGTERM):   # the processes end within a second, and the table is written
+                signal.signal(again, signal.SIG_IGN)
             processes.stopping.set()
             pool.shutdown(cancel_futures=True)
             return found, False
