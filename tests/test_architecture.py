@@ -25,6 +25,8 @@ ARROWS = {
                           "runtime"},
     # The prover judges derivations, and one exercise of A1 stops and resumes a training.
     "checks": {"densities", "derivations", "models", "objectives", "semi_supervised", "training"},
+    # The grader calls the checks, and reads derivations as text.
+    "grade": {"checks", "derivations"},
     "samples": {"arguments", "evaluation"},
     "semi_supervised": {"conditional", "densities", "evaluation", "models", "objectives", "runtime"},
     "linear_gaussian": {"densities"},
