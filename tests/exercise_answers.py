@@ -145,7 +145,7 @@ def absolute_error_by_symmetry(d):
     return d.step("2*c", because="the exponential distribution has mass 1")
 
 
-def beta_by_search(predicted=10, betas=(2.0, 5.0, 12.0, 30.0, 80.0), n_latents=None):
+def beta_by_search(predicted=10, betas=(5.0, 12.0, 30.0), n_latents=None):
     """A few values of β by the loop of the course; then the one at which the line through two neighbours has the rate."""
     def find_beta(snippet, images, n):
         def train(loss_fn):
@@ -540,9 +540,9 @@ WRONG = [
     ("check_lost_beta", lambda: ((2, "S"), (3, "S + kl")), "Line 2 follows from line 1"),
     ("check_lost_beta", lambda: (3, "S + kl"), "Derivation 1. Return a pair"),
     ("check_lost_beta", lambda: ((3, "S"), (3, "S + kl")), "does not hold: at"),
-    ("check_find_beta", beta_by_search(predicted="small"), "Predict first"),
+    ("check_find_beta", beta_by_search(predicted="small", betas=(2.0,)), "Predict first"),
     ("check_find_beta", beta_by_search(betas=(2.0,)), "until they agree"),
-    ("check_find_beta", beta_by_search(n_latents=3), "with n_latents latents"),
+    ("check_find_beta", beta_by_search(n_latents=3, betas=(2.0,)), "with n_latents latents"),
     ("check_bce_mass", lambda lam: 1.0 if lam == 0.5 else (2 * lam - 1) / math.log(lam / (1 - lam)),
      "For the arguments 0.5 the answer should be 0.5, and is 1."),
     ("check_bce_mass", lambda lam: torch.tensor(2 * lam - 1) / torch.tensor(lam / (1 - lam)).log(), "0/0"),
