@@ -145,7 +145,7 @@ def absolute_error_by_symmetry(d):
     return d.step("2*c", because="the exponential distribution has mass 1")
 
 
-def beta_by_search(predicted=10, betas=(5.0, 12.0, 30.0), n_latents=None):
+def beta_by_search(predicted=10, betas=(10.0, 16.0, 25.0), n_latents=None):
     """A few values of β by the loop of the course; then the one at which the line through two neighbours has the rate."""
     def find_beta(snippet, images, n):
         def train(loss_fn):
@@ -158,7 +158,8 @@ def beta_by_search(predicted=10, betas=(5.0, 12.0, 30.0), n_latents=None):
             return train(partial(negative_elbo, beta=beta))
 
         by_snippet, rate = train(lambda model, x: {"loss": snippet(x, *model(x))})
-        points = [(math.log(beta), with_beta(beta)[1]) for beta in betas]
+        rate = math.log(rate)
+        points = [(math.log(beta), math.log(with_beta(beta)[1])) for beta in betas]
         found = betas[0]
         for (low, high_rate), (high, low_rate) in zip(points, points[1:]):
             if low_rate <= rate <= high_rate:
@@ -451,7 +452,7 @@ RIGHT = [
     ("check_fewer_latents", fewer_latents_by_loops()),
     ("check_gaussian_nats", lambda x, mean, sigma: Normal(mean, sigma).log_prob(x).flatten(1).sum(1)),
     ("check_absolute_error", absolute_error_by_symmetry),
-    ("check_lost_beta", lambda: [[3, "S/(2*s**2) + D/2*log(2*pi*s**2) + beta*kl"], [3, "S + kl"]]),
+    ("check_lost_beta", lambda: [[3, "beta*(S/(2*beta*s**2) + kl) + D/2*log(2*pi*s**2)"], [3, "4*(S/4 + kl/4)"]]),
     ("check_find_beta", beta_by_search()),
     ("check_bce_mass", bce_mass_by_quadrature),
     ("check_forward", forward_of_torch),

@@ -212,7 +212,7 @@ check_find_beta = Inspection(
     "picture for all would have {seen.flat:.0f}.":
         (lambda seen: seen.worst > _FLAT - 10, _found(steps=1)),
     "The rates of your two models are {seen.rate:.2f} and {seen.rate_of_beta:.2f} nats: go on, until they agree.":
-        (lambda seen: not abs(math.log(seen.rate_of_beta / seen.rate)) < 0.1, _found(beta=1.0)),
+        (lambda seen: not abs(math.log(seen.rate_of_beta / seen.rate)) < 0.2, _found(beta=1.0)),
     "The rates agree at {seen.rate:.2f} nats, but the β that you return, {seen.found:.3g}, is the other way round: a larger "
     "β makes the KL more expensive.":
         (lambda seen: _is_near(seen.found, 1 / _BETA), _found(1 / _BETA)),
