@@ -13,7 +13,7 @@ from torch import nn
 from torch.distributions import Bernoulli, Categorical, Exponential, Independent, MixtureSameFamily, Normal, kl_divergence
 from torch.nn import functional as F
 
-from vae_course.data import stochastic
+from vae_course.data import grey, stochastic
 from vae_course.densities import reparameterize
 from vae_course.evaluation import test_elbo
 from vae_course.linear_gaussian import LinearGaussian
@@ -185,6 +185,36 @@ def fewer_latents_by_loops(predicted=30, draws=2):
         path, score = (torch.stack(gradients).var(0).sum(1).mean() for gradients in (paths, scores))
         return predicted, path, draws * score
     return fewer_latents
+
+
+def absolute_error_by_symmetry(d):
+    """The origin is moved to m, then both sides are the same."""
+    d.step("Integral(exp(-Abs(u)/c), (u, -oo, oo))", because="u = x − m")
+    d.step("2*Integral(exp(-u/c), (u, 0, oo))", because="both sides are alike")
+    return d.step("2*c", because="the exponential distribution has mass 1")
+
+
+def beta_by_search(predicted=10, betas=(10.0, 16.0, 25.0), n_latents=None):
+    """A few values of β by the loop of the course; then the one at which the line through two neighbours has the rate."""
+    def find_beta(snippet, images, n):
+        def train(loss_fn):
+            torch.manual_seed(0)
+            model = reference_vae(n_latents or n, hidden_dim=100)
+            fit(model, loss_fn, images, epochs=40, batch_size=100, prepare=grey, progress=False)
+            return model, test_elbo(model, images, prepare=grey).rate.mean
+
+        def with_beta(beta):
+            return train(partial(negative_elbo, beta=beta))
+
+        by_snippet, rate = train(lambda model, x: {"loss": snippet(x, *model(x))})
+        rate = math.log(rate)
+        points = [(math.log(beta), math.log(with_beta(beta)[1])) for beta in betas]
+        found = betas[0]
+        for (low, high_rate), (high, low_rate) in zip(points, points[1:]):
+            if low_rate <= rate <= high_rate:
+                found = math.exp(low + (high - low) * (high_rate - rate) / (high_rate - low_rate))
+        return predicted, found, by_snippet, with_beta(found)[0]
+    return find_beta
 
 
 def bce_mass_by_quadrature(lam):
@@ -477,9 +507,10 @@ RIGHT = [
                                   [2, "Derivative(a/2, a)"]]),
     ("check_fewer_latents", fewer_latents_by_loops()),
     ("check_gaussian_nats", lambda x, mean, sigma: Normal(mean, sigma).log_prob(x).flatten(1).sum(1)),
-    ("check_best_sigma", lambda x, mean: F.mse_loss(mean, x).item() ** 0.5),
+    ("check_absolute_error", absolute_error_by_symmetry),
+    ("check_lost_beta", lambda: [[3, "beta*(S/(2*beta*s**2) + kl) + D/2*log(2*pi*s**2)"], [3, "4*(S/4 + kl/4)"]]),
+    ("check_find_beta", beta_by_search()),
     ("check_bce_mass", bce_mass_by_quadrature),
-    ("check_bits_per_dimension", lambda nats, n, a: math.log2(a) - nats / n / math.log(2)),
     ("check_forward", forward_of_torch),
     ("check_loss", loss_of_torch),
     ("check_training_step", step_by_autograd),
@@ -578,6 +609,15 @@ WRONG = [
     ("check_fewer_latents", lambda model, x, n: (5.0, 1.0, 1.0), "The pathwise variance should be near"),
     ("check_fewer_latents", lambda model, x, n: (5.0, 11.4, 1e6), "Leave-one-out's variance should be near"),
     ("check_gaussian_nats", lambda x, m, s: torch.full((len(x),), math.nan), "not finite"),
+    ("check_absolute_error", chain("2*c"), "At least 2 steps"),
+    ("check_absolute_error", lambda d: d, "the last line is"),
+    ("check_absolute_error", chain("2*Integral(exp(-u/c), (u, 0, oo))", "c"), "does not hold: at"),
+    ("check_lost_beta", lambda: ((2, "S"), (3, "S + kl")), "Line 2 follows from line 1"),
+    ("check_lost_beta", lambda: (3, "S + kl"), "Derivation 1. Return a pair"),
+    ("check_lost_beta", lambda: ((3, "S"), (3, "S + kl")), "does not hold: at"),
+    ("check_find_beta", beta_by_search(predicted="small", betas=(2.0,)), "Predict first"),
+    ("check_find_beta", beta_by_search(betas=(2.0,)), "until they agree"),
+    ("check_find_beta", beta_by_search(n_latents=3, betas=(2.0,)), "with n_latents latents"),
     ("check_bce_mass", lambda lam: 1.0 if lam == 0.5 else (2 * lam - 1) / math.log(lam / (1 - lam)),
      "For the arguments 0.5 the answer should be 0.5, and is 1."),
     ("check_bce_mass", lambda lam: torch.tensor(2 * lam - 1) / torch.tensor(lam / (1 - lam)).log(), "0/0"),

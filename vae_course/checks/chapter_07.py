@@ -1,12 +1,35 @@
 """Checks of the exercises of notebook 07."""
 
 import math
+from collections.abc import Callable
+from functools import cache
+from types import SimpleNamespace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from vae_course.checks.check import But, Check
-from vae_course.densities import gaussian_log_likelihood
+from vae_course.checks.check import But, Check, Inspection
+from vae_course.checks.proofs import ProveIt, WrongLine
+from vae_course.checks.values import NO_NUMBER, parts_of, to_tensor
+from vae_course.densities import bernoulli_log_likelihood, gaussian_log_likelihood, kl_to_standard_normal
+from vae_course.derivations.tasks import Posted, Task, positive, real
+from vae_course.models import reference_vae
+
+_OVER_X = "Integral({}, (x, -oo, oo))".format
+check_absolute_error = ProveIt(
+    "absolute_error(d) → the derivation d with at least two steps from ∫exp(−|x − g|/c) dx to 2c (notebook 07).",
+    Task([(_OVER_X("exp(-Abs(x - g)/c)"), ""),
+          ("Integral(exp((x - g)/c), (x, -oo, g)) + Integral(exp(-(x - g)/c), (x, g, oo))", "left of g and right of it"),
+          ("c + c", "two exponentials"),
+          ("2*c", "add")], real("x g u") | positive("c"), mistakes={
+        "That is one side of g alone.": "Integral(exp(-(x - g)/c), (x, g, oo))",
+        "The scale multiplies the mass: with x = g + c·u, dx = c·du.": "2/c",
+        "The scale is lost: with x = g + c·u, dx = c·du.": "2",
+        "That is the mass of the squared error.": "sqrt(2*pi)*c",
+        "Left of g, x − g is negative, so |x − g| = g − x: the exponent is (x − g)/c.":
+            "Integral(exp(-(x - g)/c), (x, -oo, g)) + Integral(exp(-(x - g)/c), (x, g, oo))",
+    }), 2, "{n} steps, each proved. The mass does not depend on g, so the absolute error is −log p too, of the Laplace "
+           "distribution exp(−|x − g|/c)/(2c).")
 
 
 def _pictures(seed: int, *shapes: tuple[int, ...]) -> list[tuple[Tensor, Tensor]]:
@@ -20,18 +43,18 @@ def _half_errors(x: Tensor, mean: Tensor, sigma: float) -> Tensor:
 
 
 check_gaussian_nats = Check(
-    "gaussian_nats(x, mean, sigma) → log p(x|z) of independent Gaussian pixels, (B,) nats (notebook 07).",
+    "gaussian_nats(x, mean, s) → log p(x|z) of independent Gaussian pixels, (B,) nats (notebook 07).",
     lambda x, m, s: gaussian_log_likelihood(x, m, torch.tensor(2 * math.log(s))),
     [(*pair, sigma) for pair, sigma in zip(_pictures(7, (4, 1, 5, 6), (3, 7)), (0.3, 2.0))], {
     "The sign: return the log-likelihood, not the loss.": But(torch.neg),
-    "The constant is missing: −½ log 2π − log σ for each pixel. Without it this is a distance, not a log-density.":
+    "The constant is missing: −½ log 2π − log s for each pixel. Without it this is a distance, not a log-density.":
         lambda x, m, s: -_half_errors(x, m, s),
     "−½ log 2π for each pixel is missing.": lambda x, m, s: -_half_errors(x, m, s) - x[0].numel() * math.log(s),
-    "−log σ for each pixel is missing: a wide density is a low one.":
+    "−log s for each pixel is missing: a wide density is a low one.":
         lambda x, m, s: -_half_errors(x, m, s) - x[0].numel() * 0.5 * math.log(2 * math.pi),
     "The constant was counted once: it belongs to each pixel.":
         lambda x, m, s: -_half_errors(x, m, s) - math.log(s) - 0.5 * math.log(2 * math.pi),
-    "The third argument is σ, not σ²: the squared error is divided by 2σ².":
+    "The third argument is s, not s²: the squared error is divided by 2s².":
         lambda x, m, s: gaussian_log_likelihood(x, m, torch.tensor(math.log(s))),
     "The ½ of the squared error is missing.":
         lambda x, m, s: -2 * _half_errors(x, m, s) - x[0].numel() * (math.log(s) + 0.5 * math.log(2 * math.pi)),
@@ -39,33 +62,36 @@ check_gaussian_nats = Check(
         lambda x, m, s: gaussian_log_likelihood(x, m, torch.tensor(2 * math.log(s))) / x[0].numel(),
     "You summed over the batch as well: return one value for each picture.": But(torch.sum),
     "You averaged over the batch: return one value for each picture.": But(torch.mean),
-}, "−(x − m)²/(2σ²) − log σ − ½ log 2π, summed over the pixels of each picture.")
+}, "−(x − mean)²/(2s²) − log s − ½ log 2π, summed over the pixels of each picture.")
 
 
-def _sse(x: Tensor, mean: Tensor) -> Tensor:
-    return ((x - mean) ** 2).sum()
-
-
-(_bright, _other), _flat = _pictures(8, (4, 1, 3, 5), (6, 7))
-
-check_best_sigma = Check(
-    "best_sigma(x, mean) → the one σ under which the pictures are most probable, √(SSE/n) (notebook 07).",
-    lambda x, m: (_sse(x, m) / x.numel()).sqrt(), [(_bright + 0.3, _other), _flat], {
-    "That is the best variance SSE/n; σ is its square root.": But(torch.square),
-    "That is the summed squared error: divide by the number of pixels, then take the root.": _sse,
-    "Divide by the number of pixels n before you take the root.": lambda x, m: _sse(x, m).sqrt(),
-    "You divided by the number of pictures only: n counts all their pixels.": lambda x, m: (_sse(x, m) / len(x)).sqrt(),
-    "You divided by the pixels of one picture only: n counts the pixels of all pictures.":
-        lambda x, m: (_sse(x, m) / x[0].numel()).sqrt(),
-    "That is the mean absolute error; the Gaussian's σ comes from the squared error.": lambda x, m: (x - m).abs().mean(),
-    "`.std()` subtracts the mean error first; here the decoder's value is the mean, and a steady error counts.":
-        lambda x, m: (x - m).std(),
-    "`.std(unbiased=False)` subtracts the mean error first; here a steady error counts too.":
-        lambda x, m: (x - m).std(unbiased=False),
-    "Divide by n, not by n − 1: this is the maximum of the likelihood.": lambda x, m: (_sse(x, m) / (x.numel() - 1)).sqrt(),
-    "One σ for all pixels was asked for: average over everything.": lambda x, m: ((x - m) ** 2).mean(0).sqrt(),
-    "One σ for all pictures was asked for: average over everything.": lambda x, m: ((x - m) ** 2).flatten(1).mean(1).sqrt(),
-}, "√(SSE/n), over all pixels of all pictures.")
+_NAMES = positive("S D s beta") | real("kl")
+_LEARNED = Posted([
+    "S/(2*s**2) + D/2*log(2*pi*s**2) + beta*kl",
+    "beta*S/(2*beta*s**2) + D/2*log(2*pi*s**2) + beta*kl",
+    "beta*(S/(2*beta*s**2) + D/2*log(2*pi*s**2) + kl)",
+], 3, "beta*(S/(2*beta*s**2) + D/(2*beta)*log(2*pi*s**2) + kl)", _NAMES, {
+    "This is the posted line again.": "beta*(S/(2*beta*s**2) + D/2*log(2*pi*s**2) + kl)",
+    "The variance may be called βs² under the squared error, but in the logarithm stands s².":
+        "beta*(S/(2*beta*s**2) + D/2*log(2*pi*beta*s**2) + kl)",
+    "β is taken out of the logarithm's term, so divide by it there.":
+        "beta*(S/(2*beta*s**2) + beta*D/2*log(2*pi*s**2) + kl)",
+    "The KL had the factor β; in the bracket it has none.":
+        "beta*(S/(2*beta*s**2) + D/(2*beta)*log(2*pi*s**2) + beta*kl)",
+})
+_HALF = Posted([
+    "S + kl",
+    "2*(S/2) + kl",
+    "2*(S/2 + kl)",
+], 3, "2*(S/2 + kl/2)", _NAMES, {
+    "This is the posted line again.": "2*(S/2 + kl)",
+    "The factor 2 is taken out of both terms: the KL must be halved, not doubled.": "2*(S/2 + 2*kl)",
+    "The squared error needs its ½: with s = 1 it is S/2.": "2*(S + kl/2)",
+})
+check_lost_beta = WrongLine(
+    "lost_beta() → (number, \"line\"), (number, \"line\"): each wrong line, and what it should be (notebook 07).",
+    [_LEARNED, _HALF], "what is taken out of a bracket is taken out of each term. If s is learned, β cannot be hidden in "
+                       "it; and the squared error without ½ is β = ½ for s = 1.")
 
 
 def _mass(lam: float, log=math.log) -> float:
@@ -73,7 +99,7 @@ def _mass(lam: float, log=math.log) -> float:
 
 
 check_bce_mass = Check(
-    "bce_mass(lam) → ∫₀¹ λˣ(1−λ)¹⁻ˣ dx = (2λ−1)/log(λ/(1−λ)), and ½ at λ = ½ (notebook 07).",
+    "bce_mass(lam) → ∫₀¹ λˣ(1−λ)¹⁻ˣ dx, a number (notebook 07).",
     _mass, [(0.8,), (0.1,), (0.5,), (0.35,)], {
     "At λ = ½ the formula is 0/0: treat it apart, and return its limit ½.":
         lambda lam: (2 * lam - 1) / math.log(lam / (1 - lam)),
@@ -83,47 +109,115 @@ check_bce_mass = Check(
     "The sign: a mass is positive. With 2λ − 1 above goes log λ − log(1 − λ) below.": But(lambda mass: -mass),
     "That uses log₁₀; the integral of an exponential gives the natural logarithm.": lambda lam: _mass(lam, math.log10),
     "That is the mean of the weight at its two ends; integrate over all grey values between them.": lambda lam: 0.5,
-}, "(2λ − 1)/log(λ/(1 − λ)), which is largest at λ = ½, where it is ½.")
+    "That is the weight of one grey value: add up those of all from 0 to 1.": lambda lam: lam**0.5 * (1 - lam)**0.5,
+    "You added up the weights of the grid: multiply by the width of a strip, or take the mean.":
+        lambda lam: 1000 * _mass(lam),
+}, "the mass is largest at λ = ½, where it is ½.",
+    otherwise="Add up the weight at the middles of many narrow strips, times their width; 1,000 strips are enough.")
 
 
-def _beta(n_pixels: int, n_latents: int, pixels: bool, latents: bool, weight: float) -> float:
-    return weight * (n_pixels if pixels else 1) / (n_latents if latents else 1)
+_N_LATENTS, _N, _BETA = 40, 300, 784 / 40    # so the check's snippet, a mean over pixels and one over latents, has this β
 
 
-check_beta_of_means = Check(
-    "beta_of_means(n_pixels, n_latents, pixels_averaged, latents_averaged, weight) → the hidden β (notebook 07).",
-    _beta, [(784, 200, True, True, 1.0), (784, 2, True, True, 1.0), (784, 20, True, False, 0.001),
-            (100, 4, False, True, 3.0), (100, 5, False, False, 2.0)], {
-    "The other way round: an averaged reconstruction is lighter, so the KL is relatively heavier.":
-        lambda p, z, pixels, latents, w: w * (z if latents else 1) / (p if pixels else 1),
-    "The weight in front of the KL is missing.": lambda p, z, pixels, latents, w: _beta(p, z, pixels, latents, 1.0),
-    "The average over the latents divides the KL by n_latents.":
-        lambda p, z, pixels, latents, w: _beta(p, z, pixels, False, w),
-    "The average over the pixels divides the reconstruction by n_pixels; multiply the loss by it and read off β.":
-        lambda p, z, pixels, latents, w: _beta(p, z, False, latents, w),
-    "That holds only if both are averaged: look at pixels_averaged and latents_averaged.":
-        lambda p, z, pixels, latents, w: w * p / z,
-    "Both averages count the same way: one divides the reconstruction, the other the KL, so divide too.":
-        lambda p, z, pixels, latents, w: w * (p if pixels else 1) * (z if latents else 1),
-    "β is the written weight only if both terms are sums.": lambda p, z, pixels, latents, w: w,
-}, "the weight, times n_pixels if these are averaged, divided by n_latents if those are.")
+def _waves() -> Tensor:
+    """Grey pictures (300, 1, 28, 28) uint8 of three numbers each, which shift the brightness along waves."""
+    g = torch.Generator().manual_seed(70)
+    at = torch.linspace(0, 6.3, 28)
+    waves = torch.stack([torch.sin(at)[:, None].expand(28, 28), torch.cos(at)[None].expand(28, 28),
+                         torch.sin(at[:, None] + at)]).flatten(1)
+    return (255 * torch.sigmoid(3 * torch.randn(_N, 3, generator=g) @ waves)).to(torch.uint8).view(_N, 1, 28, 28)
 
 
-def _bits(nats: float, n: int, a: float) -> float:
-    return -(nats - n * math.log(a)) / (n * math.log(2))
+_images = _waves()
+_x = _images / 255
 
 
-check_bits_per_dimension = Check(
-    "bits(log_density, n_pixels, a): nats on [0, 1] → bits per dimension on [0, a] (notebook 07).",
-    _bits, [(550.0, 784, 255.0), (-90.0, 50, 256.0), (12.0, 30, 1.0)], {
-    "The unit is unchanged: each pixel loses log a nats when the range grows from 1 to a.":
-        lambda nats, n, a: _bits(nats, n, 1.0),
-    "The wrong direction: on a longer range a density is lower, so there are more bits.":
-        lambda nats, n, a: _bits(nats, n, 1 / a),
-    "log a was taken once: each of the pixels loses it.": lambda nats, n, a: _bits(nats - math.log(a), n, 1.0),
-    "That is in nats: divide by log 2.": But(lambda bits: bits * math.log(2)),
-    "You multiplied by log 2; a bit is log 2 nats, so divide.": But(lambda bits: bits * math.log(2) ** 2),
-    "That is for the whole picture: divide by the number of pixels.": lambda nats, n, a: _bits(nats, n, a) * n,
-    "The sign: bits per dimension count −log p, so that fewer are better.": But(lambda bits: -bits),
-    "log a is in nats, and has to be divided by log 2 as well.": lambda nats, n, a: _bits(nats, n, 1.0) + math.log(a),
-}, "−(nats − n log a)/(n log 2).")
+def _snippet(x: Tensor, out: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
+    kl = -0.5 * torch.mean(1 + logvar - mu**2 - logvar.exp())
+    return nn.functional.binary_cross_entropy_with_logits(out, x) + kl
+
+
+def _number(value) -> float:
+    """The value as a number; NaN if it is none."""
+    try:
+        return to_tensor(value).item()
+    except (*NO_NUMBER, RuntimeError):
+        return math.nan
+
+
+@torch.no_grad()
+def _rate_and_bce(model) -> tuple[float, float]:
+    """Of the check's pictures, in nats per picture; NaN if it is no such model."""
+    try:
+        recon, mu, logvar = model(_x)
+        assert mu.shape == (_N, _N_LATENTS)
+    except (TypeError, AttributeError, ValueError, AssertionError):
+        return math.nan, math.nan
+    return kl_to_standard_normal(mu, logvar).mean().item(), -bernoulli_log_likelihood(_x, recon).mean().item()
+
+
+# The BCE of the mean picture.
+_FLAT = -bernoulli_log_likelihood(_x, torch.logit(_x.mean(0, keepdim=True)).expand_as(_x)).mean().item()
+
+
+def _searched(answer: Callable) -> SimpleNamespace:
+    """What is returned, and the rates of the two models on the check's pictures."""
+    parts = parts_of(answer(_snippet, _images.clone(), _N_LATENTS), 4) or 4 * (None,)
+    (rate, bce), (rate_of_beta, bce_of_beta) = map(_rate_and_bce, parts[2:])
+    return SimpleNamespace(four=parts[3] is not None, predicted=_number(parts[0]), found=_number(parts[1]), right=_BETA,
+                           rate=rate, rate_of_beta=rate_of_beta, worst=max(bce, bce_of_beta), flat=_FLAT)
+
+
+@cache
+def _trained(beta: float, n_latents: int, steps: int) -> nn.Module:
+    torch.manual_seed(0)
+    vae = reference_vae(n_latents, hidden_dim=200)
+    optimizer = torch.optim.Adam(vae.parameters(), 2e-3)
+    for step in range(steps):
+        batch = _x[step % 3::3]
+        recon, mu, logvar = vae(batch)
+        loss = (-bernoulli_log_likelihood(batch, recon) + beta * kl_to_standard_normal(mu, logvar)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return vae
+
+
+def _found(found: float = _BETA, beta: float = _BETA, predicted: object = 30.0, n_latents: int = _N_LATENTS,
+           steps: int = 90, back: Callable = lambda *parts: parts) -> Callable:
+    """The answer that trains so; a right one, or one with something wrong."""
+    def find_beta(snippet: Callable, images: Tensor, n: int):
+        return back(predicted, found, *(_trained(b, n_latents, steps) for b in (_BETA, beta)))
+    return find_beta
+
+
+def _is_near(value: float, wanted: float) -> bool:
+    return value > 0 and abs(math.log(value / wanted)) < 0.3
+
+
+check_find_beta = Inspection(
+    "find_beta(snippet, images, n_latents) → the β that you predict, the β that you found, the model that the snippet\n"
+    "trained, and the one that −recon + β·kl trained with the β that you found (notebook 07).",
+    _searched, _found(), {
+    "Return four things: your prediction, the β that you found, and the two trained models.":
+        (lambda seen: not seen.four, _found(back=lambda *parts: parts[:2])),
+    "Predict first: write down the β that you expect, a number above 0.":
+        (lambda seen: not 0 < seen.predicted < math.inf, _found(predicted=None), _found(predicted=-1.0)),
+    "The third and fourth thing must be the models, with n_latents latents: `models.reference_vae(n_latents)`.":
+        (lambda seen: math.isnan(seen.rate) or math.isnan(seen.rate_of_beta), _found(n_latents=2),
+         _found(back=lambda predicted, found, *models: (predicted, found, 3.0, 3.0))),
+    "What you found is what you predicted, digit by digit: find it by training.":
+        (lambda seen: seen.found == seen.predicted, _found(predicted=_BETA)),
+    "Train longer, or with a lower learning rate: the worse of your two models has a BCE of {seen.worst:.0f} nats, and one "
+    "picture for all would have {seen.flat:.0f}.":
+        (lambda seen: seen.worst > _FLAT - 10, _found(steps=1)),
+    "The rates of your two models are {seen.rate:.2f} and {seen.rate_of_beta:.2f} nats: go on, until they agree.":
+        (lambda seen: not abs(math.log(seen.rate_of_beta / seen.rate)) < 0.2, _found(beta=1.0)),
+    "The rates agree at {seen.rate:.2f} nats, but the β that you return, {seen.found:.3g}, is the other way round: a larger "
+    "β makes the KL more expensive.":
+        (lambda seen: _is_near(seen.found, 1 / _BETA), _found(1 / _BETA)),
+    "The rates agree at {seen.rate:.2f} nats, but the β that you return, {seen.found:.3g}, is not the one that trained the "
+    "second model: is its KL summed over the latents, and its BCE over the pixels?":
+        (lambda seen: not _is_near(seen.found, _BETA), _found(784.0), _found(1.0)),
+}, "you found {seen.found:.3g}, and exactly it is {seen.right:.3g}; both models spend about {seen.rate:.1f} nats. Now call "
+   "it with MNIST: is {seen.predicted:g} near?")
