@@ -71,8 +71,8 @@ check_noise_share = Check(
 
 _DISTANCE, _KL = "((x - w*mu)**2 + w**2*sigma**2)/(2*s**2)", "(mu**2 + sigma**2 - 1 - log(sigma**2))/2"
 check_best_width = ProveIt(
-    "best_width(d) → the derivation d with at least two steps from the slope in σ of distance + β·KL to a product that shows\n"
-    "where the slope is 0 (notebook 05).",
+    "best_width(d) → the derivation d with at least two steps from the slope in σ of distance + β·KL to a product that\n"
+    "shows where the slope is 0 (notebook 05).",
     Task([(f"Derivative({_DISTANCE} + beta*{_KL}, sigma)", ""),
           ("w**2*sigma/s**2 + beta*(sigma - 1/sigma)", "only two terms of each part hold σ"),
           ("(w**2/s**2 + beta)*sigma - beta/sigma", "collect σ"),
@@ -97,15 +97,18 @@ _X = torch.rand(_PICTURES, _PIXELS, generator=_g)
 
 def _vae(beta: float) -> VAE:
     """What training with the weight beta might give: the more weight, the wider and the less unequal are the clouds."""
-    encoder = GaussianEncoder(nn.Identity(), _PIXELS, _LATENTS)
-    model = VAE(encoder, nn.Linear(_LATENTS, _PIXELS), None, (_PIXELS,))
+    encoder, decoder = GaussianEncoder(nn.Identity(), _PIXELS, _LATENTS), nn.Linear(_LATENTS, _PIXELS)
     with torch.no_grad():
         encoder.to_mu.weight.copy_(3 * _WEIGHTS["mu"])
         encoder.to_logvar.weight.copy_(_WEIGHTS["logvar"] / (1 + beta))
         encoder.to_logvar.bias.fill_(math.log(0.1 * (beta + 0.1)))
-        model.decoder.weight.copy_(0.6 * _WEIGHTS["decode"])
-        model.decoder.bias.copy_(beta * torch.arange(_PIXELS) / 5)
-    return model
+        decoder.weight.copy_(0.6 * _WEIGHTS["decode"])
+        decoder.bias.copy_(beta * torch.arange(_PIXELS) / 5)
+    return VAE(encoder, decoder, None, (_PIXELS,))
+
+
+def _variance_of_all(logvar: Tensor) -> Tensor:
+    return logvar.exp().mean()
 
 
 def _sigma(beta: float, mean: Callable[[Tensor], Tensor] = lambda logvar: torch.exp(0.5 * logvar).mean()) -> float:
@@ -149,14 +152,15 @@ def _tried(answer: Callable) -> SimpleNamespace:
     value = answer(train, _X.clone(), distance)
     predicted, ratio, *distances = map(_number, parts_of(value, 4) or 4 * (math.nan,))
     made = dict(measured)
-    sets = [made.get(number) for number in distances]
-    means = all(x is not None and x.numel() and 0 < x.min() and x.max() < 1 for x in sets)
+    sets = [made[number] for number in distances if number in made]
+    known = len(sets) == 2
+    means = known and all(x.numel() and 0 < x.min() and x.max() < 1 for x in sets)
     codes, errors = zip(*map(_codes_of, sets, (1.0, 0.25))) if means else ((), ())
     wide = [code.square().mean().sqrt().item() for code in codes] or [math.nan]
-    return SimpleNamespace(returned=value, predicted=predicted, ratio=ratio, betas=sorted(set(betas)), means=means,
-                           right=_RATIO, n=min([len(x) for x in sets if x is not None] or [0]), wide=max(wide), least=min(wide),
-                           known=all(x is not None for x in sets),
-                           swapped=max(errors, default=0.0) > 0.01)
+    return SimpleNamespace(
+        returned=value, predicted=predicted, ratio=ratio, right=_RATIO, betas=sorted(set(betas)), means=means,
+        known=known, n=min(map(len, sets), default=0),
+        swapped=max(errors, default=0.0) > 0.01, wide=max(wide), least=min(wide))
 
 
 def _quarter(predicted: object = 0.5, betas: tuple[float, ...] = (1.0, 0.25), n: int = 2000, width: float = 1.0,
@@ -178,8 +182,8 @@ def _quarter(predicted: object = 0.5, betas: tuple[float, ...] = (1.0, 0.25), n:
 
 
 check_quarter_beta = Inspection(
-    "quarter_beta(train, x, distance) → your prediction of the ratio, the ratio of the mean σ at β = ¼ to that at β = 1, and\n"
-    "the distances of decoder means of prior draws at β = 1 and at β = ¼ (notebook 05).",
+    "quarter_beta(train, x, distance) → your prediction of the ratio, the ratio of the mean σ at β = ¼ to that at β = 1,\n"
+    "and the distances of decoder means of prior draws at β = 1 and at β = ¼ (notebook 05).",
     _tried, _quarter(), {
     "Return four things: the ratio that you predict, the ratio, and two distances, first at β = 1.":
         (lambda seen: not parts_of(seen.returned, 4), lambda *arguments: _quarter()(*arguments)[1:]),
@@ -191,8 +195,8 @@ check_quarter_beta = Inspection(
         (lambda seen: math.isclose(seen.ratio * _RATIO, 1, rel_tol=1e-3),
          _quarter(changed=lambda predicted, ratio, *both: (predicted, 1 / ratio, *both))),
     "σ is exp(½·logvar); exp(logvar) is the variance.":
-        (lambda seen: math.isclose(seen.ratio, _sigma(0.25, lambda v: v.exp().mean()) / _sigma(1.0, lambda v: v.exp().mean()),
-                                   rel_tol=1e-3), _quarter(mean=lambda logvar: logvar.exp().mean())),
+        (lambda seen: math.isclose(seen.ratio, _sigma(0.25, _variance_of_all) / _sigma(1.0, _variance_of_all), rel_tol=1e-3),
+         _quarter(mean=_variance_of_all)),
     "Take the mean of σ, after the exponential: the mean of logvar gives another number.":
         (lambda seen: math.isclose(seen.ratio, math.exp((_sigma(0.25, Tensor.mean) - _sigma(1.0, Tensor.mean)) / 2),
                                    rel_tol=1e-3), _quarter(mean=lambda logvar: torch.exp(0.5 * logvar.mean()))),
