@@ -152,6 +152,24 @@ def distance_by_quadrature(x, w, mu, sigma):
     return (errors[0] ** 2 + 4 * errors[1] ** 2 + errors[2] ** 2) / 6
 
 
+def best_width_by_the_fraction(d):
+    """Term by term, then everything over one denominator, and the product at the end."""
+    d.step("w**2*sigma/s**2 + beta*sigma - beta/sigma", because="term by term")
+    d.step("((w**2 + beta*s**2)*sigma**2 - beta*s**2)/(s**2*sigma)", because="one fraction")
+    d.step("(w**2 + beta*s**2)/(s**2*sigma)*(sigma**2 - beta*s**2/(w**2 + beta*s**2))", because="divide by the factor")
+    return d.step("(w**2/s**2 + beta)*(sigma**2 - beta*s**2/(w**2 + beta*s**2))/sigma", because="divide by s²")
+
+
+def quarter_by_package(predicted=0.6, n=3000, seed=None):
+    """With the model's own draws from the prior, and σ by torch.distributions."""
+    def quarter_beta(train, x, distance):
+        models = {beta: train(beta) for beta in (0.25, 1.0)}
+        clouds = {beta: Normal(mu, torch.sqrt(v.exp())) for beta, vae in models.items() for mu, v in [vae.encode(x)]}
+        far = {beta: distance(vae.generate(n, seed and torch.Generator().manual_seed(seed))) for beta, vae in models.items()}
+        return predicted, clouds[0.25].stddev.mean() / clouds[1.0].stddev.mean(), far[1.0], far[0.25]
+    return quarter_beta
+
+
 def baseline_by_search(f, z, mu, sigma):
     b = torch.zeros((), dtype=f.dtype, requires_grad=True)
     mean_square = (((f - b) * (z - mu) / sigma**2)**2).mean()       # a parabola in b: one Newton step is exact
@@ -498,8 +516,9 @@ RIGHT = [
                                     (2, "(mu**2 + sigma**2 - 1 - log(sigma**2))/2")]),
     ("check_expected_distance", distance_by_quadrature),
     ("check_noise_share", lambda mu, v: v.exp().mean(0) / ((mu ** 2 + v.exp()).mean(0) - mu.mean(0) ** 2)),
-    ("check_priced_sigma", lambda w, tau, beta: beta and (1 + w ** 2 / (beta * tau ** 2)) ** -0.5),
-    ("check_code_information", lambda a, q: Normal(0.0, (a ** 2 + q) ** 0.5).entropy() - Normal(0.0, q ** 0.5).entropy()),
+    ("check_best_width", best_width_by_the_fraction),
+    ("check_quarter_beta", quarter_by_package()),
+    ("check_code_information", lambda a, s: Normal(0.0, (a ** 2 + s ** 2) ** 0.5).entropy() - Normal(0.0, s).entropy()),
     ("check_draw_exponential", lambda rate, u: ((z := Exponential(rate).icdf(u)), -z / rate)),
     ("check_best_baseline", baseline_by_search),
     ("check_equal_means", equal_means_by_adding_zero),
@@ -596,6 +615,14 @@ WRONG = [
     ("check_mended_lines", lambda: ((2, "0"), (2, "0")), "Line 2 follows from line 1"),
     ("check_mended_lines", lambda: (3, "0"), "Derivation 1. Return a pair"),
     ("check_noise_share", lambda mu, v: (2 * v).exp().mean(0) / ((2 * v).exp().mean(0) + mu.var(0)), "the answer should be"),
+    ("check_best_width", lambda d: d, "the last line is"),
+    ("check_best_width", lambda d: d.step("(w**2/s**2 + beta)*(sigma**2 - beta*s**2/(w**2 + beta*s**2))/sigma",
+                                          because="a leap"), "At least 2 steps are asked for"),
+    ("check_best_width", lambda d: d.step("w**2*sigma/s**2 + beta*sigma + beta/sigma", because="a sign"),
+     "does not hold: at"),
+    ("check_quarter_beta", quarter_by_package(predicted="half"), "Predict first"),
+    ("check_quarter_beta", quarter_by_package(n=50), "mostly noise"),
+    ("check_quarter_beta", lambda train, x, distance: (0.5, 0.5, 1.0, 1.0), "Train with β = 1"),
     ("check_draw_exponential", lambda rate, u: (Exponential(rate).sample(), -u), "solve for z"),
     ("check_equal_means", lambda d: d, "the last line is"),
     ("check_equal_means", chain("Integral(N(z; mu, sigma**2)*f(z), (z, -oo, oo))"), "does not hold: at"),
