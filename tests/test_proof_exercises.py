@@ -11,8 +11,14 @@ from exercise_answers import chain
 from vae_course import checks
 from vae_course.checks.proofs import MissingLine, ProofCheck, ProveIt, WrongLine
 from vae_course.derivations import Derivation, StepUndecided, normal_density
+<<<<<<< HEAD
 from vae_course.derivations.exercises import Refused, judge_chain, of_refusal
 from vae_course.derivations.tasks import Posted, Task, positive, positive_functions, real, real_functions, same
+=======
+from vae_course.derivations.conditions import INTERCHANGE
+from vae_course.derivations.exercises import Refused, judge_between, judge_chain, of_refusal
+from vae_course.derivations.tasks import Posted, Task, positive, real, real_functions, same
+>>>>>>> ch22-06
 
 ALL = {name: check for name in dir(checks) if isinstance(check := getattr(checks, name), ProofCheck)}
 POSTED = [one for check in ALL.values() if isinstance(check, WrongLine) for one in check.posted]
@@ -138,6 +144,12 @@ NOT_PROOFS = [
 SLOPE = over_z("f(z)*Derivative(N(z; mu, sigma**2), sigma)")
 BY_LOG = over_z("N(z; mu, sigma**2)*f(z)*Derivative(log(N(z; mu, sigma**2)), sigma)")
 density = normal_density(z, mu, sigma**2)
+GOAL_LINE = over_z("N(z; mu, sigma**2)*f(z)*((z - mu)**2/sigma**3 - 1/sigma)")
+MISSING = MissingLine(
+    "missing_line() → the line between ∂F/∂σ and the mean of f times the score for σ, or a list of lines.",
+    Task([(f"Derivative({over_z('N(z; mu, sigma**2)*f(z)')}, sigma)", ""), (SLOPE, "under the integral"), (GOAL_LINE, "N'")],
+         real("z mu") | positive("sigma") | real_functions("f"), may_assume=[INTERCHANGE], mistakes={
+        "That is the slope in μ; here σ moves.": over_z("f(z)*Derivative(N(z; mu, sigma**2), mu)")}), "{n} lines.")
 BETWEEN = [
     SLOPE, BY_LOG, [SLOPE, BY_LOG], (SLOPE,),
     over_z("Derivative(N(z; mu, sigma**2)*f(z), sigma)"),
@@ -149,7 +161,6 @@ BETWEEN = [
     over_z("N(z; mu, sigma**2)*f(z)*(z - mu)**2/sigma**3") + " - " + over_z("N(z; mu, sigma**2)*f(z)") + "/sigma",
     [over_z("Derivative(f(z)*N(z; mu, sigma**2), sigma)"), SLOPE, BY_LOG],
 ]
-GOAL_LINE = over_z("N(z; mu, sigma**2)*f(z)*((z - mu)**2/sigma**3 - 1/sigma)")
 NOT_BETWEEN = [
     (GOAL_LINE, "is the goal again"),
     (over_z("f(z)*N(z; mu, sigma**2)*(z - mu)**2/sigma**3 - N(z; mu, sigma**2)*f(z)/sigma"), "is the goal again"),
@@ -220,12 +231,50 @@ def test_what_is_no_proof_of_this_is_refused(answer, hint):
 
 @pytest.mark.parametrize("line", BETWEEN, ids=str)
 def test_any_line_between_is_right(line):
-    assert checks.check_missing_line(lambda: line), checks.check_missing_line(lambda: line)
+    assert MISSING(lambda: line), MISSING(lambda: line)
 
 
 @pytest.mark.parametrize(("line", "hint"), NOT_BETWEEN, ids=[hint for _, hint in NOT_BETWEEN])
 def test_a_line_that_is_not_between_is_refused(line, hint):
-    verdict = verdict_in_time(checks.check_missing_line, lambda: line)
+    verdict = verdict_in_time(MISSING, lambda: line)
+    assert not verdict and hint in verdict.message, verdict
+
+
+# ---------------------------------------------------------------- missing lines, the goal among them
+
+INSIDE = over_z("f(z)*Derivative(N(z; mu, exp(logvar)), logvar)")
+WRITTEN_OUT = over_z("N(z; mu, exp(logvar))*f(z)*((z - mu)**2/exp(logvar) - 1)/2")
+IN_TWO = (f"({over_z('N(z; mu, exp(logvar))*f(z)*(z - mu)**2')}*exp(-logvar)"
+          f" - {over_z('N(z; mu, exp(logvar))*f(z)')})/2")
+OF_NOISE = "Integral(N(u; 0, 1)*f(mu + exp(logvar/2)*u)*(u**2 - 1)/2, (u, -oo, oo))"
+FOUND = checks.check_missing_lines
+
+
+@pytest.mark.parametrize("last", [WRITTEN_OUT, IN_TWO, OF_NOISE, FOUND.task.lines[-1][0]])
+def test_a_goal_in_words_may_be_reached_in_any_form(last):
+    assert judge_between(FOUND.task, [INSIDE, last]) == 2
+
+
+def test_a_derivation_may_be_the_answer_where_the_goal_is_in_words():
+    assert judge_between(FOUND.task, along(FOUND.task)) == 2
+    d = FOUND.task.derivation().step(INSIDE, because="under the integral")
+    verdict = FOUND(lambda: d)
+    assert not verdict and verdict.message.endswith("The goal is the mean of f times the score."), verdict
+
+
+def test_a_goal_in_words_is_not_shown():
+    shown = FOUND._repr_latex_()
+    assert "Goal: the mean of f times the score" in shown and r"\text{start}" in shown and r"\text{goal}" not in shown
+
+
+@pytest.mark.parametrize(("lines", "hint"), [
+    ([INSIDE], "a derivative is left in the last line. The goal is the mean of f times the score."),
+    ([WRITTEN_OUT], "At least 2 lines are asked for"), ([WRITTEN_OUT, WRITTEN_OUT], "At least 2 lines are asked for"),
+    ([INSIDE, FOUND.task.lines[0][0]], "Line 2 of your 2 is the start again"),
+    ([INSIDE, WRITTEN_OUT.replace("1)/2", "2)/2")], "Line 2 of your 2 does not hold: at"), ([], "Return the missing line"),
+])
+def test_what_does_not_reach_a_goal_in_words_is_refused(lines, hint):
+    verdict = verdict_in_time(FOUND, lambda: lines)
     assert not verdict and hint in verdict.message, verdict
 
 

@@ -8,7 +8,7 @@ from views import Explorer, Frame, Slider, numbers
 PADS = {"pad", "style-pad", "label-map"}  # kinds with a pad
 
 
-def try_everything(explorer: Explorer, without_effect: set[str] = frozenset()) -> None:
+def try_everything(explorer: Explorer) -> None:
     """Move every control of the explorer by keyboard and by pointer, and back; the first frame returns each time."""
     start = explorer.frame()
     if explorer.kind == "proof-pad":
@@ -16,8 +16,8 @@ def try_everything(explorer: Explorer, without_effect: set[str] = frozenset()) -
     if explorer.kind in PADS and explorer.pad.element.is_visible():
         move_pad(explorer)
     for slider in explorer.sliders():
-        by_keyboard(explorer, slider, slider.name not in without_effect)
-        by_pointer(explorer, slider, slider.name not in without_effect)
+        by_keyboard(explorer, slider)
+        by_pointer(explorer, slider)
     for menu in explorer.menus() if explorer.kind != "proof-pad" else []:
         choose_and_return(explorer, menu)
     if explorer.kind == "posterior" and explorer.canvas.count():
@@ -64,29 +64,28 @@ def readout_agrees(slider: Slider) -> bool:
     return abs(float(shown) - slider.value()) <= 0.51 * 10 ** -decimals
 
 
-def wait_for_move(explorer: Explorer, slider: Slider, first: Frame, seen: bool) -> None:
-    """The picture is another one and the words agree with the slider; where `seen` is not, only the slider moved."""
+def wait_for_move(explorer: Explorer, slider: Slider, first: Frame) -> None:
+    """The picture is another one and the words agree with the slider."""
     assert readout_agrees(slider), (slider.readout(), slider.value())
-    if seen:
-        explorer.wait_for(lambda frame: frame.picture != first.picture and agrees(explorer, slider, first, frame.words),
-                          f"another picture, and words for {slider.name} = {slider.value():g}")
+    explorer.wait_for(lambda frame: frame.picture != first.picture and agrees(explorer, slider, first, frame.words),
+                      f"another picture, and words for {slider.name} = {slider.value():g}")
 
 
 # ---------------------------------------------------------------- sliders and menus
 
-def by_keyboard(explorer: Explorer, slider: Slider, seen: bool = True, steps: int = 3) -> None:
+def by_keyboard(explorer: Explorer, slider: Slider, steps: int = 3) -> None:
     """Arrow keys there and back."""
     first, before = explorer.frame(), slider.value()
     there = steps * slider.inward()
     slider.press(there)
     assert (slider.value() - before) * there > 0, f"the keyboard does not move {slider.name}"
-    wait_for_move(explorer, slider, first, seen)
+    wait_for_move(explorer, slider, first)
     slider.press(-there)
     assert slider.value() == pytest.approx(before)
     explorer.wait_for_return(first)
 
 
-def by_pointer(explorer: Explorer, slider: Slider, seen: bool = True) -> None:
+def by_pointer(explorer: Explorer, slider: Slider) -> None:
     """The handle dragged there, and back to the column of the screen where it was."""
     first, before = explorer.frame(), slider.value()
     (x, _), inward = slider.centre(), slider.inward()
@@ -94,7 +93,7 @@ def by_pointer(explorer: Explorer, slider: Slider, seen: bool = True) -> None:
     if slider.value() == before:  # fewer than three places
         slider.drag_to(x + 0.6 * inward * slider.width())
     assert slider.value() != before, f"the pointer does not move {slider.name}"
-    wait_for_move(explorer, slider, first, seen)
+    wait_for_move(explorer, slider, first)
     slider.drag_to(x)
     low, high = slider.range()
     assert slider.value() == pytest.approx(before, abs=0.05 * (high - low)), f"the pointer does not bring {slider.name} back"

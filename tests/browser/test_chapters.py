@@ -12,9 +12,6 @@ from cell_rules import printed
 CHAPTERS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("[0-9A][0-9]_*.ipynb"))
 SECONDS = 1800  # for Run All; a busy machine may need many, and only a failure takes them all
 MAKES_EXPLORER = re.compile(r"\bwidgets\.[a-z]\w*\(")
-WITHOUT_EFFECT = {  # chapter → controls that change nothing where the explorer starts
-    "06": {"baseline"},  # a baseline belongs to the score function; the explorer starts with the pathwise gradient
-}
 
 
 def code_cells(path: Path) -> list:
@@ -36,7 +33,7 @@ def test_chapter(notebook, path, record_property):
     for k, explorer in enumerate(explorers):
         explorer.element.scroll_into_view_if_needed()
         notebook.screenshot(f"{path.stem}-{k + 1}-{explorer.kind}", explorer.element)
-        moves.try_everything(explorer, WITHOUT_EFFECT.get(path.stem[:2], set()))
+        moves.try_everything(explorer)
         others = [other for other in explorers if other is not explorer]
         assert all(other.words() for other in others)
     assert not notebook.broken_widgets()

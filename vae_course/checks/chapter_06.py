@@ -27,19 +27,21 @@ def _rates(seed: int) -> tuple[Tensor, Tensor]:
 
 
 check_draw_exponential = Check(
-    "draw_exponential(rate, u) → z = −log(u)/rate and ∂z/∂rate; 1 − u in place of u is right too (notebook 06).",
+    "draw_exponential(rate, u) → a draw z made of u, and ∂z/∂rate; 1 − u in place of u is right too (notebook 06).",
     lambda rate, u: (-u.log() / rate, u.log() / rate**2), [_rates(1), _rates(2)], {
+    "That sets the density equal to u. Set the probability of a value above z equal to u: the density's integral from z on.":
+        lambda rate, u: ((rate / u).log() / rate, (1 - (rate / u).log()) / rate**2),
     "The sign of z: log(u) is negative, and z must be positive.": But(lambda z, slope: (-z, -slope)),
     "Solve e^(−rate·z) = u for z: the rate divides, it does not multiply.": lambda rate, u: (-u.log() * rate, -u.log()),
     "The rate is missing in z: solve e^(−rate·z) = u for z.": lambda rate, u: (-u.log(), torch.zeros_like(u)),
     "z is right. Its slope is negative: a larger rate makes the draw smaller.": But(lambda z, slope: (z, -slope)),
     "z is right. The derivative of 1/rate is −1/rate², so the slope is −z/rate, not −z.": But(lambda z, slope: (z, -z)),
     "z is right. The slope is asked for in rate, not in u.": lambda rate, u: (-u.log() / rate, -1 / (rate * u)),
-    "That is the density at u, not a draw: set the probability e^(−rate·z) equal to u.":
+    "That is the density at u, not a draw: set the probability of a value above z equal to u.":
         lambda rate, u: (rate * torch.exp(-rate * u), (1 - rate * u) * torch.exp(-rate * u)),
 }, "z = −log(u)/rate, with the slope −z/rate.",
     also=[lambda rate, u: (-torch.log1p(-u) / rate, torch.log1p(-u) / rate**2)],
-    otherwise="Set e^(−rate·z) = u, solve for z, differentiate in rate.")
+    otherwise="Find the probability of a value above z, set it equal to u, solve for z, differentiate in rate.")
 
 
 def _values(seed: int, mu: float, sigma: float, *more: float) -> tuple[Tensor, Tensor, float, float]:
@@ -75,20 +77,26 @@ check_best_baseline = Check(
 }, "the mean of f, weighed with the squared score.", otherwise="mean(f·s²)/mean(s²) with s = (z − mu)/sigma².")
 
 _over_z = "Integral({}, (z, -oo, oo))".format
-check_missing_line = MissingLine(
-    "missing_line() → \"the line\" between ∂F/∂σ and the mean of f times the score for σ, or a list of lines (notebook 06).",
-    Task([(f"Derivative({_over_z('N(z; mu, sigma**2)*f(z)')}, sigma)", ""),
-          (_over_z("f(z)*Derivative(N(z; mu, sigma**2), sigma)"), "the derivative goes under the integral, to the density"),
-          (_over_z("N(z; mu, sigma**2)*f(z)*((z - mu)**2/sigma**3 - 1/sigma)"), "the slope of N is N times the score")],
-         real("z mu") | positive("sigma") | real_functions("f"), may_assume=[INTERCHANGE], mistakes={
-        "That is the slope in μ; here σ moves.": _over_z("f(z)*Derivative(N(z; mu, sigma**2), mu)"),
+_BY_LOGVAR = "N(z; mu, exp(logvar))"
+check_missing_lines = MissingLine(
+    "missing_lines() → a list of at least two lines, from ∂F/∂logvar to the mean of f times the score (notebook 06).",
+    Task([(f"Derivative({_over_z(f'{_BY_LOGVAR}*f(z)')}, logvar)", ""),
+          (_over_z(f"f(z)*Derivative({_BY_LOGVAR}, logvar)"), "the derivative goes under the integral, to the density"),
+          (_over_z(f"{_BY_LOGVAR}*f(z)*((z - mu)**2*exp(-logvar) - 1)/2"), "the slope of N is N times the score")],
+         real("z mu logvar") | real_functions("f"), may_assume=[INTERCHANGE],
+         goal_in_words="the mean of f times the score", mistakes={
+        "The factor ½ is missing: log N is −logvar/2 − (z − μ)²·exp(−logvar)/2 and a constant.":
+            _over_z(f"{_BY_LOGVAR}*f(z)*((z - mu)**2*exp(-logvar) - 1)"),
+        "That is the score for σ. Here log σ² moves: multiply by the slope of σ = exp(logvar/2), which is σ/2.":
+            _over_z(f"{_BY_LOGVAR}*f(z)*((z - mu)**2*exp(-3*logvar/2) - exp(-logvar/2))"),
+        "That is the score for σ². Here its logarithm moves: multiply by the slope of exp(logvar), which is σ².":
+            _over_z(f"{_BY_LOGVAR}*f(z)*((z - mu)**2*exp(-2*logvar) - exp(-logvar))/2"),
+        "The −½ is missing: it comes from the factor 1/σ = exp(−logvar/2) of the density.":
+            _over_z(f"{_BY_LOGVAR}*f(z)*(z - mu)**2*exp(-logvar)/2"),
+        "That is the slope in μ; here log σ² moves.": _over_z(f"f(z)*Derivative({_BY_LOGVAR}, mu)"),
         "The density was lost: its slope is N times the slope of log N.":
-            _over_z("f(z)*Derivative(log(N(z; mu, sigma**2)), sigma)"),
-        "z is not moved by σ here: the density changes, not f.": _over_z("N(z; mu, sigma**2)*Derivative(f(z), z)"),
-        "The score for σ is (z − μ)²/σ³ − 1/σ: the 1/σ comes from the factor 1/σ of the density.":
-            _over_z("N(z; mu, sigma**2)*f(z)*(z - mu)**2/sigma**3"),
-        "That is the score for log σ: divide by σ.": _over_z("N(z; mu, sigma**2)*f(z)*((z - mu)**2/sigma**2 - 1)"),
-    }), "the step before it and the step after it are both proved.")
+            _over_z(f"f(z)*Derivative(log({_BY_LOGVAR}), logvar)"),
+    }), "{n} lines, each proved, for all f: the score for log σ² is (ε² − 1)/2 with ε = (z − μ)/σ.")
 
 _N = "N(z; mu, sigma**2)"
 _ENDS = _over_z(f"Derivative({_N}*f(z), z)")                                    # the change of N·f between both ends
@@ -243,4 +251,5 @@ check_fewer_latents = Inspection(
         (lambda seen: _near(seen.leave_one_out, _LEAVE_ONE_OUT / 4), _sampled(own=True)),
     "Pathwise is right. Leave-one-out's variance should be near {seen.right_score:.3g}, and is {seen.leave_one_out:.3g}.":
         (lambda seen: not _near(seen.leave_one_out, _LEAVE_ONE_OUT), _sampled(per_draw=30)),
-}, "a ratio of {seen.ratio:.1f} on a linear decoder. Now call it with both networks: was {seen.predicted:g} near?")
+}, "a ratio of {seen.ratio:.1f} on a linear decoder. Now call it with both networks, and compare with your prediction of\n"
+   "{seen.predicted:g}.")

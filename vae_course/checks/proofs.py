@@ -73,11 +73,13 @@ class MissingLine(ProofCheck):
     """Asks for the line between a start and a goal: a function without arguments that returns it, or a list of lines.
 
     Args:
-        says, task, done: as for `ProveIt`; {n} is the number of lines.
+        says, task, done: as for `ProveIt`; {n} is the number of lines. If the task has its goal in words alone, the goal is
+            the last of the lines that are asked for.
     """
 
     def __init__(self, says: str, task: Task, done: str):
-        super().__init__(says, lambda: [line for line, _ in task.lines[1:-1]], done)
+        lines = [line for line, _ in task.lines[1:-1]]
+        super().__init__(says, lambda: [*lines, task.lines[-1][0]] if task.goal_in_words else lines, done)
         self.task = task
 
     def _judge(self, answer: Callable) -> int:
@@ -87,7 +89,8 @@ class MissingLine(ProofCheck):
             raise of_refusal(self.task, refusal) from None
 
     def wrong_answers(self) -> list[tuple[str, Callable]]:
-        return [(f"{hint} {{seen}}", lambda line=line: line) for hint, line in self.task.mistakes.items()]
+        before = self.right()[:-1] if self.task.goal_in_words else []
+        return [(f"{hint} {{seen}}", lambda line=line: [*before, line]) for hint, line in self.task.mistakes.items()]
 
     def _repr_latex_(self) -> str:
         return task_to_latex(self.task)

@@ -43,7 +43,7 @@ def judge_chain(task: Task, answer: Derivation | object, least: int) -> int:
         follow(task, d, line.shown, line.relation, f"Step {k}", line.because)
     if not same(d.lines[-1].shown, task.goal):
         raise Refused(f"Each of your steps holds, but the last line is {_short(d.lines[-1].shown)}. The goal is "
-                      f"{_short(task.goal)}.")
+                      f"{task.goal_in_words or _short(task.goal)}.")
     steps = len({plain(line.shown) for line in d.lines}) - 1
     if steps < least:
         raise Refused(f"At least {least} steps are asked for, and yours are {steps}: a line that says the same as "
@@ -52,22 +52,35 @@ def judge_chain(task: Task, answer: Derivation | object, least: int) -> int:
 
 
 def judge_between(task: Task, answer: object) -> int:
-    """The number of lines that were written between the start and the goal. Raises Refused."""
+    """The number of lines that were written between the start and the goal. Raises Refused.
+
+    A goal that is to be found is the last line, in any form without a derivative.
+    """
     if isinstance(answer, Derivation):
-        return judge_chain(task, answer, 2) - 1
+        return judge_chain(task, answer, 2) - (not task.goal_in_words)
     lines = list(answer) if isinstance(answer, list | tuple) else [answer]
     d = task.derivation()
     for k, line in enumerate(lines, 1):
         which = "Your line" if len(lines) == 1 else f"Line {k} of your {len(lines)}"
         shown = _read(task, d, line, which)
         for end, name in ((d.lines[0].shown, "start"), (task.goal, "goal")):
-            if same(shown, end):
+            if same(shown, end) and not (task.goal_in_words and name == "goal"):
                 raise Refused(f"{which} is the {name} again: write what lies between the two.")
         follow(task, d, shown, task.relation, which)
     if not lines:
         raise Refused("Return the missing line, or a list of lines.")
+    if task.goal_in_words:
+        _refuse_unfinished(task, d)
     follow(task, d, task.goal, task.relation, "The step from your line to the goal")
     return len(lines)
+
+
+def _refuse_unfinished(task: Task, d: Derivation) -> None:
+    """The goal is to be found: a derivative that is still to be taken is none, nor is one leap."""
+    if d.lines[-1].shown.has(sp.Derivative, sp.Subs):
+        raise Refused(f"What you wrote holds, but a derivative is left in the last line. The goal is {task.goal_in_words}.")
+    if len({plain(line.shown) for line in d.lines}) < 3:
+        raise Refused("Your line holds. At least 2 lines are asked for: take one thought a step.")
 
 
 def judge_mended(posted: Posted, answer: object) -> None:

@@ -49,6 +49,7 @@ class Task:
         relation: of the start to the goal.
         may_assume: conditions under which a step may be proved, because they are meant.
         mistakes: hint → the wrong line that it is about, as text.
+        goal_in_words: says what the last line is, where it is to be found and so is not shown.
     """
 
     lines: Sequence[tuple[str, str]]
@@ -57,6 +58,7 @@ class Task:
     relation: str = "=="
     may_assume: Sequence = ()
     mistakes: Mapping[str, str] = field(default_factory=dict)
+    goal_in_words: str = ""
 
     def derivation(self, k: int = 0) -> Derivation:
         """A new derivation that stands at line k of the right way and knows the task's names and facts."""
@@ -126,8 +128,11 @@ def written_alike(one: sp.Basic, other: sp.Basic) -> bool:
 # ---------------------------------------------------------------- how a task is shown
 
 def task_to_latex(task: Task) -> str:
-    """Facts, start and goal, one below the other."""
+    """Facts, start and goal, one below the other; a goal that is to be found stands in words above the start."""
     start, goal = task.line(task.lines[0][0]), task.goal
+    if task.goal_in_words:
+        return rendering.unmarked_to_latex([(f"Goal: {task.goal_in_words}", task.derivation().given,
+                                             [(r"\text{start}", start)])])
     return rendering.unmarked_to_latex([("", task.derivation().given, [
         (r"\text{start}", start), (rf"\text{{goal}} \quad {SIGNS[task.relation]}", goal)])])
 
