@@ -22,7 +22,7 @@ from vae_course import checks  # noqa: E402
 
 PATHS = sorted((ROOT / "notebooks").glob("[0-9A][0-9]_*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
-NEW_STYLE = {1, 6, 8, 13, "A1"}    # the chapters with narrow code, drawings and three kinds of exercises; the others follow
+NEW_STYLE = {1, 3, 6, 8, 13, "A1"}  # chapters with narrow code, drawings and three kinds of exercises; the others follow
 
 
 def number(stem: str) -> int | str:
