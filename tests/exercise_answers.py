@@ -101,6 +101,40 @@ def by_distributions(predicted=4, log_px=None, points=1000, logarithm_first=Fals
     return sharper_pictures
 
 
+OF_Z2 = "(a**2*sigma_1**2 + sigma_2**2)"
+
+
+def correlation_by_integrals(d):
+    """The square's average left as an integral, and the logarithm of the quotient first."""
+    square = "Integral(N(z_1; mu_1, sigma_1**2)*(mu_2 + a*(z_1 - mu_1))**2, (z_1, -oo, oo))"
+    d.step(f"{square}/2 + (sigma_2**2 - 1)/2 - log(sigma_2)", because="what does not hold z_1 comes out")
+    d.step(f"{square}/2 + (sigma_2**2 - 1)/2 + log({OF_Z2}/sigma_2**2)/2 - log{OF_Z2}/2", because="a quotient")
+    return d.step(f"(mu_2**2 + {OF_Z2} - 1 - log{OF_Z2})/2 + log({OF_Z2}/sigma_2**2)/2", because="the moments")
+
+
+def idle_width_by_layers(predicted=1.4, price=lambda formula: formula.sum(1).mean()):
+    """By two layers for the encoder, and torch.distributions."""
+    class Encoder(nn.Module):
+        def __init__(self, n_in, n):
+            super().__init__()
+            self.to_mu, self.to_logvar = nn.Linear(n_in, n), nn.Linear(n_in, n)
+
+        def forward(self, x):
+            return torch.cat([self.to_mu(x), self.to_logvar(x)], 1)
+
+    def idle_width(kl, x, latent_dim):
+        encoder, decoder = Encoder(x.shape[1], latent_dim), nn.Linear(latent_dim, x.shape[1])
+        optimizer = torch.optim.AdamW([*encoder.parameters(), *decoder.parameters()], 0.02, weight_decay=0.0)
+        for _ in range(800):
+            mu, logvar = encoder.to_mu(x), encoder.to_logvar(x)
+            recon = Normal(decoder(Normal(mu, torch.exp(0.5 * logvar)).rsample()), 0.5).log_prob(x).sum(1).mean()
+            optimizer.zero_grad()
+            (price(kl(mu, logvar)) - recon).backward()
+            optimizer.step()
+        with torch.no_grad():
+            return predicted, torch.exp(0.5 * encoder.to_logvar(x)).mean(0), encoder
+    return idle_width
+
 def terms(p, q):
     return torch.where(p > 0, p * torch.log(p / q), 0.0)
 
@@ -508,21 +542,16 @@ RIGHT = [
      ((mixed := MixtureSameFamily(Categorical(w), Normal(m, s))).mean, mixed.variance)),
     ("check_take_a_side", side_by_sampling()),
     ("check_kl_from_log_sigma", lambda mu, s: kl_divergence(Normal(mu, s.exp()), STANDARD).sum(-1)),
-    ("check_kl_normals", lambda mu, sigma, m, tau: kl_divergence(Normal(mu, sigma), Normal(m, tau))),
     ("check_kl_of_batch", lambda mu, v: kl_divergence(Normal(mu, torch.exp(v / 2)), STANDARD).flatten(1).sum(1)),
     ("check_cost_of_halving", lambda s: kl_divergence(Normal(0.0, torch.tensor([s, s / 2])), STANDARD).diff()[0]),
-    ("check_kl_slopes", torch.func.grad(lambda mu, s: kl_divergence(Normal(mu, s), STANDARD).sum(), argnums=(0, 1))),
+    ("check_price_of_correlation", correlation_by_integrals),
+    ("check_idle_width", idle_width_by_layers()),
     ("check_highest_log_px", lambda w, s: LinearGaussian(w, 0.0, s).log_px(*tensors(0.0)).squeeze()),
     ("check_discrete_elbo", lambda joint, q: (torch.special.xlogy(q, joint) - torch.special.xlogy(q, q)).sum().item()),
     ("check_best_q", best_q_by_scaling),
-<<<<<<< HEAD
     ("check_prove_two_terms", two_terms_by_entropy),
     ("check_learned_slope", slope_by_draws()),
-    ("check_missing_line", lambda: "Integral(Derivative(N(u; mu, sigma**2)*f(u), sigma), (u, -oo, oo))"),
-=======
-    ("check_prove_account", account_with_all_logarithms),
     ("check_missing_lines", score_by_logarithm),
->>>>>>> ch22-06
     ("check_mended_lines", lambda: [(3, "(((mu - m)**2 + sigma**2)/tau**2 - 1 - log(sigma**2/tau**2))/2"),
                                     (2, "(mu**2 + sigma**2 - 1 - log(sigma**2))/2")]),
     ("check_expected_distance", distance_by_quadrature),
@@ -607,12 +636,19 @@ WRONG = [
     ("check_take_a_side", side_by_sampling(start=1.1, steps=3), "For d = 4 the fit should be near"),
     ("check_kl_from_log_sigma", lambda mu, s: mu.mean(), "The shape should be (5,), and is ()"),
     ("check_kl_from_log_sigma", lambda mu, s: 0 * mu.sum(1), "the answer should be"),
-    ("check_kl_normals", lambda mu, s, m, t: 0 * mu, "The formula of section 4"),
+    ("check_price_of_correlation", lambda d: d, "the last line is"),
+    ("check_price_of_correlation", chain(f"(mu_2**2 + {OF_Z2} - 1 - log{OF_Z2})/2 + log({OF_Z2}/sigma_2**2)/2"),
+     "At least 2 steps are asked for"),
+    ("check_price_of_correlation", chain("(mu_2**2 + sigma_1**2 + sigma_2**2 - 1 - log(sigma_2**2))/2"), "not hold: at"),
+    ("check_price_of_correlation", chain("Integral(q(z_1), (z_1, -oo, oo))"), "not known here"),
+    ("check_idle_width", idle_width_by_layers(predicted="small"), "Predict first"),
+    ("check_idle_width", idle_width_by_layers(price=lambda formula: formula.abs().sum(1).mean()), "5 latents are idle"),
+    ("check_idle_width", lambda kl, x, n: (1.5, torch.full((n,), 1.5), lambda x: torch.zeros(len(x), 2 * n)), "are idle"),
+    ("check_idle_width", lambda kl, x, n: 1.5, "Return three things"),
     ("check_kl_of_batch", lambda mu, v: (mu ** 2 + v.exp() - 1 - v).sum((1, 2, 3)) / 2, "Your function raised"),
     ("check_highest_log_px", lambda w, s: 0.0, "largest at x = b"),
     ("check_discrete_elbo", lambda joint, q: (q * (joint / q).log()).sum(), "not NaN"),
     ("check_best_q", lambda *arguments: best_q_by_scaling(*arguments)[::-1], "Return mean, variance"),
-<<<<<<< HEAD
     ("check_prove_two_terms", lambda d: d, "the last line is"),
     ("check_prove_two_terms", lambda d: d.step("Integral(q(z)*log(likelihood(z)), (z, -oo, oo)) - "
                                                "Integral(q(z)*log(q(z)/prior(z)), (z, -oo, oo))", because="at once"),
@@ -621,13 +657,7 @@ WRONG = [
     ("check_learned_slope", slope_by_draws(predicted="smaller"), "Predict first"),
     ("check_learned_slope", slope_by_draws(noise=0.0), "should be near 1.03"),
     ("check_learned_slope", slope_by_draws(steps=1), "should be near 1.03"),
-    ("check_missing_line", lambda: "Derivative(Integral(f(u)*N(u; mu, sigma**2), (u, -oo, oo)), sigma)",
-=======
-    ("check_prove_account", lambda d: d, "the last line is log(p(x))"),
-    ("check_prove_account", lambda d: d.step("log(p_x) + 0", because="nothing").step("log(p_x)*1", because="nothing"),
-     "the last line is"),
     ("check_missing_lines", lambda: "Derivative(Integral(f(u)*N(u; mu, exp(logvar)), (u, -oo, oo)), logvar)",
->>>>>>> ch22-06
      "is the start again"),
     ("check_missing_lines", lambda: "Integral(g(z), (z, -oo, oo))", "is not known here"),
     ("check_missing_lines", lambda: score_by_logarithm()[:2], "a derivative is left in the last line"),

@@ -11,14 +11,9 @@ from exercise_answers import chain
 from vae_course import checks
 from vae_course.checks.proofs import MissingLine, ProofCheck, ProveIt, WrongLine
 from vae_course.derivations import Derivation, StepUndecided, normal_density
-<<<<<<< HEAD
-from vae_course.derivations.exercises import Refused, judge_chain, of_refusal
-from vae_course.derivations.tasks import Posted, Task, positive, positive_functions, real, real_functions, same
-=======
 from vae_course.derivations.conditions import INTERCHANGE
 from vae_course.derivations.exercises import Refused, judge_between, judge_chain, of_refusal
-from vae_course.derivations.tasks import Posted, Task, positive, real, real_functions, same
->>>>>>> ch22-06
+from vae_course.derivations.tasks import Posted, Task, positive, positive_functions, real, real_functions, same
 
 ALL = {name: check for name in dir(checks) if isinstance(check := getattr(checks, name), ProofCheck)}
 POSTED = [one for check in ALL.values() if isinstance(check, WrongLine) for one in check.posted]

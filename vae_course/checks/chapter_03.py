@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Callable
+from functools import cache
+from types import SimpleNamespace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from vae_course.checks.check import But, Check
-from vae_course.checks.proofs import WrongLine
-from vae_course.densities import kl_between_normals, kl_to_standard_normal
-from vae_course.derivations.tasks import Posted, positive, real
+from vae_course.checks.check import But, Check, Inspection
+from vae_course.checks.proofs import ProveIt, WrongLine
+from vae_course.checks.values import NO_NUMBER, close, parts_of, to_tensor
+from vae_course.densities import kl_to_standard_normal, reparameterize
+from vae_course.derivations.tasks import Posted, Task, positive, real
 
 
 def _batch(*shape: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -43,42 +46,6 @@ check_kl_from_log_sigma = Check(
     otherwise="Put σ² = exp(2·log_sigma) into ½(μ² + σ² − 1 − log σ²), and sum over axis 1.")
 
 
-def _two_normals(seed: int, *shape: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    (mu, m), (a, b) = _batch(*shape, seed=seed), _batch(*shape, seed=seed + 10)
-    return mu, torch.exp(0.4 * a), m, torch.exp(0.4 * b)
-
-
-def _kl_normals(mu, sigma, m, tau):
-    columns = (mu, 2 * sigma.log(), m, 2 * tau.log())
-    return kl_between_normals(*(tensor.flatten()[:, None] for tensor in columns)).view_as(mu)
-
-
-def _of_parts(distance: Callable = lambda d, s, t: (d / t) ** 2, ratio: Callable = lambda s, t: (s / t) ** 2,
-              log: Callable = lambda s, t: 2 * torch.log(s / t), factor: float = 0.5) -> Callable:
-    """The KL between two normals, made of three parts that an answer may get wrong; d is the distance of the means."""
-    return lambda mu, s, m, t: factor * (distance(mu - m, s, t) + ratio(s, t) - 1 - log(s, t))
-
-
-check_kl_normals = Check(
-    "kl_normals(mu, sigma, m, tau) → KL(N(mu, sigma²) ‖ N(m, tau²)), nats, for each entry (notebook 03).",
-    _kl_normals, [_two_normals(3, 4), _two_normals(4, 3, 2)], {
-    "The two are swapped: this is KL(N(m, τ²) ‖ N(μ, σ²)).": lambda mu, s, m, t: _kl_normals(m, t, mu, s),
-    "The distance of the means must be divided by τ²: it counts in units of the prior's variance.":
-        _of_parts(lambda d, s, t: d ** 2),
-    "The distance of the means was divided by σ²: it must be τ², the prior's variance.":
-        _of_parts(lambda d, s, t: (d / s) ** 2),
-    "The distance of the means must be squared.": _of_parts(lambda d, s, t: d / t),
-    "The arguments are standard deviations: the ratio must be σ²/τ², not σ/τ.": _of_parts(ratio=lambda s, t: s / t),
-    "Here is log(σ/τ) for log(σ²/τ²): the ½ is in front of the whole bracket.": _of_parts(log=lambda s, t: torch.log(s / t)),
-    "The sign of the logarithm: −log(σ²/τ²).": _of_parts(log=lambda s, t: -2 * torch.log(s / t)),
-    "The arguments sigma and tau were taken for variances: they are standard deviations.":
-        lambda mu, s, m, t: _kl_normals(mu, s.sqrt(), m, t.sqrt()),
-    "The ½ is missing: this is twice the KL.": _of_parts(factor=1.0),
-    "The prior is N(m, τ²), not N(0, 1): use m and tau.": lambda mu, s, m, t: _kl_normals(mu, s, 0 * m, t ** 0),
-    "Return one value for each entry: nothing is summed here.": But(torch.sum),
-}, "½(((μ − m)² + σ²)/τ² − 1) − log(σ/τ).",
-    otherwise="The formula of section 4 is ½(((μ − m)² + σ²)/τ² − 1 − log(σ²/τ²)).")
-
 check_kl_of_batch = Check(
     "kl_of_batch(mu, logvar), both (B, …), → (B,) nats, summed over all axes but the first (notebook 03).",
     lambda mu, v: kl_to_standard_normal(mu.flatten(1), v.flatten(1)),
@@ -100,6 +67,28 @@ check_kl_of_batch = Check(
 }, "one value for each example, summed over all of its own axes.",
     otherwise="½(μ² + e^logvar − 1 − logvar), then .flatten(1).sum(1).")
 
+_given_first = "Integral(N(z_1; mu_1, sigma_1**2)*{}, (z_1, -oo, oo))".format
+_SPREAD = "(a**2*sigma_1**2 + sigma_2**2)"
+_ALONE = f"(mu_2**2 + {_SPREAD} - 1 - log{_SPREAD})/2"
+check_price_of_correlation = ProveIt(
+    "price_of_correlation(d) → the derivation d with at least two steps from the mean KL of the second latent to the goal\n"
+    "(notebook 03).",
+    Task([(_given_first("((mu_2 + a*(z_1 - mu_1))**2 + sigma_2**2 - 1 - log(sigma_2**2))/2"), ""),
+          (_given_first("(mu_2**2 + 2*mu_2*a*(z_1 - mu_1) + a**2*(z_1 - mu_1)**2 + sigma_2**2 - 1 - log(sigma_2**2))/2"),
+           "expand the square"),
+          (f"(mu_2**2 + {_SPREAD} - 1 - log(sigma_2**2))/2", "the average of z_1 - mu_1 is 0, of its square sigma_1**2"),
+          (f"{_ALONE} + log({_SPREAD}/sigma_2**2)/2", "subtract a logarithm and add it again")],
+         real("z_1 a mu_1 mu_2") | positive("sigma_1 sigma_2"), mistakes={
+        "The mean of z₂ moves with z₁, so its square is μ₂² + a²σ₁² on average.":
+            "(mu_2**2 + sigma_2**2 - 1 - log(sigma_2**2))/2",
+        "Moved by a·(z₁ − μ₁), the mean has the variance a²σ₁²: a is squared too.":
+            "(mu_2**2 + a*sigma_1**2 + sigma_2**2 - 1 - log(sigma_2**2))/2",
+        "The average of (z₁ − μ₁)² is the variance, σ₁².": "(mu_2**2 + a**2*sigma_1 + sigma_2**2 - 1 - log(sigma_2**2))/2",
+        "That is the KL of z₂ by itself. In the average the logarithm holds σ₂², as before.": _ALONE,
+        "The sign: to log(a²σ₁² + σ₂²), which was subtracted, its half comes back with a plus.":
+            f"{_ALONE} - log({_SPREAD}/sigma_2**2)/2",
+    }), 2, "{n} steps, each proved. Tying z₂ to z₁ costs ½·log(1 + a²σ₁²/σ₂²) more than the two widths alone.")
+
 check_cost_of_halving = Check(
     "cost_of_halving(sigma) → KL at σ/2 minus KL at σ, nats, with the mean unchanged (notebook 03).",
     lambda s: math.log(2) - 3 * s ** 2 / 8, [(0.3,), (1.0,), (2.0,)], {
@@ -114,22 +103,6 @@ check_cost_of_halving = Check(
     "In nats: use the natural logarithm.": lambda s: 1 - 3 * s ** 2 / 8,
 }, "log 2 − ⅜σ². A small σ costs a bit for each halving; for σ > 1.36 halving is a gain.",
     otherwise="Write ½(μ² + σ² − 1 − log σ²) for σ/2 and for σ, and subtract.")
-
-check_kl_slopes = Check(
-    "kl_slopes(mu, sigma) → (∂KL/∂mu, ∂KL/∂sigma), each as mu (notebook 03).",
-    lambda mu, s: (mu, s - 1 / s), [(mu, torch.exp(0.5 * a)) for mu, a in (_batch(4, seed=8), _batch(2, 3, seed=9))], {
-    "The second is the slope in log σ², ½(σ² − 1): differentiate by σ itself.": lambda mu, s: (mu, 0.5 * (s ** 2 - 1)),
-    "The second is the slope in log σ, σ² − 1: divide by σ.": lambda mu, s: (mu, s ** 2 - 1),
-    "The second is the slope in σ²: multiply by the slope of σ², which is 2σ.": lambda mu, s: (mu, 0.5 * (1 - 1 / s ** 2)),
-    "The slope of −½·log σ² is −1/σ, since log σ² = 2 log σ.": lambda mu, s: (mu, s - 0.5 / s),
-    "The ½ is missing in both: these are the slopes of twice the KL.": But(lambda by_mu, by_s: (2 * by_mu, 2 * by_s)),
-    "The slope of ½μ² is μ.": But(lambda by_mu, by_s: (by_mu / 2, by_s)),
-    "The slope of ½σ² is σ.": lambda mu, s: (mu, 0.5 * s - 1 / s),
-    "The sign of the logarithm's slope: −½·log σ² gives −1/σ.": lambda mu, s: (mu, s + 1 / s),
-    "The sign: these point downhill; the gradient points uphill.": But(lambda by_mu, by_s: (-by_mu, -by_s)),
-    "The other way round: first the slope in μ, then in σ.": But(lambda by_mu, by_s: (by_s, by_mu)),
-}, "μ and σ − 1/σ, which is not bounded as σ → 0.",
-    otherwise="(∂KL/∂μ, ∂KL/∂σ), from ½(μ² + σ² − 1 − log σ²) with log σ² = 2 log σ.")
 
 # Both were posted, in other letters: stats.stackexchange.com/questions/7440 lost −½ in its result, and an answer to
 # stats.stackexchange.com/questions/318184 called lines 1 and 2 equivalent. The last line of each is ours.
@@ -160,3 +133,117 @@ check_mended_lines = WrongLine(
     "mended_lines() → (number, \"line\"), (number, \"line\"): each wrong line, and what it should be (notebook 03).",
     [_TWO_GAUSSIANS, _UNIT_GAUSSIAN],
     "the first lost −½, the second put log σ and σ for log σ² and σ².")
+
+
+# ---------------------------------------------------------------- the width of an idle latent
+
+_LATENTS, _WIDTH, _NOISE = 5, 1.5, 0.5
+
+
+def _table() -> Tensor:
+    """200 rows of 8 numbers that two hidden numbers explain, but for a little noise."""
+    g = torch.Generator().manual_seed(30)
+    return torch.randn(200, 2, generator=g) @ torch.randn(2, 8, generator=g) + 0.2 * torch.randn(200, 8, generator=g)
+
+
+_rows = _table()
+
+
+def _another_kl(mu: Tensor, logvar: Tensor) -> Tensor:
+    """A formula whose minimum lies at σ = 1.5."""
+    return 0.5 * (mu ** 2 + logvar.exp() - _WIDTH ** 2 * (1 + logvar))
+
+
+@cache
+def _trained(formula: Callable, steps: int, latent_dim: int) -> nn.Module:
+    """The encoder of a linear VAE after so many steps with this formula for the KL."""
+    encoder, decoder = nn.Linear(8, 2 * latent_dim), nn.Linear(latent_dim, 8)
+    optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], 0.03)
+    for _ in range(steps):
+        mu, logvar = encoder(_rows).chunk(2, 1)
+        distance = ((_rows - decoder(reparameterize(mu, logvar))) ** 2).sum(1) / (2 * _NOISE ** 2)
+        optimizer.zero_grad()
+        (distance + formula(mu, logvar).sum(1)).mean().backward()
+        optimizer.step()
+    return encoder
+
+
+def _number(value) -> float:
+    """The value as a number; NaN if it is none."""
+    try:
+        return to_tensor(value).item()
+    except NO_NUMBER:
+        return math.nan
+
+
+def _described(encoder, x: Tensor) -> tuple[Tensor, Tensor]:
+    """The variance of μ over the rows and the mean σ, (Z,) each; empty if that is no encoder."""
+    try:
+        mu, logvar = encoder(x).detach().double().chunk(2, 1)
+    except (TypeError, ValueError, AttributeError, RuntimeError):
+        return torch.zeros(0), torch.zeros(0)
+    return mu.var(0), torch.exp(0.5 * logvar).mean(0)
+
+
+def _idle_seen(answer: Callable) -> SimpleNamespace:
+    """What is predicted and measured, and what the encoder that is returned says of the rows."""
+    predicted, measured, encoder = parts_of(answer(_another_kl, _rows.clone(), _LATENTS), 3) or (None, None, None)
+    spread, widths = _described(encoder, _rows)
+    seen = SimpleNamespace(three=encoder is not None, predicted=_number(predicted), widths=widths, n=len(widths))
+    seen.idle = spread < 0.05
+    seen.n_idle, seen.width = int(seen.idle.sum()), float(widths[seen.idle].mean())
+    try:
+        seen.measured = to_tensor(measured).double()
+    except NO_NUMBER:
+        seen.measured = torch.zeros(())
+    seen.shape = tuple(seen.measured.shape)
+    return seen
+
+
+def _idle_answer(formula: Callable = _another_kl, steps: int = 500, latent_dim: int = _LATENTS, predicted: object = 1.2,
+                 sigma: Callable = lambda logvar: torch.exp(0.5 * logvar).mean(0),
+                 back: Callable = lambda *parts: parts) -> Callable:
+    """The answer that trains and measures so; a right one, or one with something wrong."""
+    def idle_width(kl, x: Tensor, n: int):
+        encoder = _trained(formula, steps, latent_dim)
+        return back(predicted, sigma(encoder(x).detach().chunk(2, 1)[1]), encoder)
+    return idle_width
+
+
+def _measures(change: Callable) -> Callable:
+    """Whether the numbers are those of the encoder, changed in this way."""
+    return lambda seen: close(seen.measured, change(seen.widths), 0.02)
+
+
+def _right_kl(mu: Tensor, logvar: Tensor) -> Tensor:
+    return _terms(mu, logvar)
+
+
+check_idle_width = Inspection(
+    "idle_width(kl, x, latent_dim) → the σ that you predict for an idle latent, the mean σ of each latent (Z,), and the\n"
+    "encoder, of a linear VAE that was trained on x (B, D) with this formula for the KL (notebook 03).",
+    _idle_seen, _idle_answer(), {
+    "Return three things: what you predicted, the mean σ of each latent, and the encoder.":
+        (lambda seen: not seen.three, _idle_answer(back=lambda *parts: parts[1]),
+         _idle_answer(back=lambda predicted, sigma, _: (predicted, sigma, None))),
+    "Predict first: write down the σ that you expect of an idle latent, a positive number.":
+        (lambda seen: not seen.predicted > 0, _idle_answer(predicted=None), _idle_answer(predicted=-0.3)),
+    "encoder(x).chunk(2, 1) should be mu and logvar of 5 latents each, and there are {seen.n}.":
+        (lambda seen: seen.n != _LATENTS, _idle_answer(latent_dim=4),
+         _idle_answer(back=lambda predicted, sigma, _: (predicted, sigma, 3.0))),
+    "Two hidden numbers explain these rows, and {seen.n_idle} of 5 latents are idle, where it should be 3: train longer.":
+        (lambda seen: seen.n_idle != _LATENTS - 2, _idle_answer(steps=0), _idle_answer(lambda mu, logvar: 0 * mu)),
+    "The idle latents have σ near 1: was the right KL trained with, and not the formula in the argument?":
+        (lambda seen: close(seen.width, 1.0, 0.05), _idle_answer(_right_kl)),
+    "The idle latents have σ = {seen.width:.2f}; this formula leads elsewhere. Add its sum over latents to the distance.":
+        (lambda seen: not close(seen.width, _WIDTH, 0.05), _idle_answer(lambda mu, v: mu ** 2 + v.exp() - 4 * v)),
+    "The mean σ of each latent has the shape (5,), and yours {seen.shape}: average over the rows only.":
+        (lambda seen: seen.shape != (_LATENTS,), _idle_answer(sigma=lambda logvar: torch.exp(0.5 * logvar).mean()),
+         _idle_answer(sigma=lambda logvar: torch.exp(0.5 * logvar))),
+    "That is σ², the variance: σ = exp(logvar / 2).":
+        (_measures(torch.square), _idle_answer(sigma=lambda logvar: logvar.exp().mean(0))),
+    "That is log σ²: σ = exp(logvar / 2).":
+        (_measures(lambda widths: 2 * widths.log()), _idle_answer(sigma=lambda logvar: logvar.mean(0))),
+    "The encoder that you returned gives other σ than you measured.":
+        (lambda seen: not close(seen.measured, seen.widths, 0.02), _idle_answer(sigma=lambda logvar: 0 * logvar[0] + 0.7)),
+}, "three idle latents with σ = {seen.width:.2f}. Now call it with the chapter's two formulas: was {seen.predicted:g} near?")
