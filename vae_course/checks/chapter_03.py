@@ -74,8 +74,6 @@ check_price_of_correlation = ProveIt(
     "price_of_correlation(d) → the derivation d with at least two steps from the mean KL of the second latent to the goal\n"
     "(notebook 03).",
     Task([(_given_first("((mu_2 + a*(z_1 - mu_1))**2 + sigma_2**2 - 1 - log(sigma_2**2))/2"), ""),
-          (_given_first("(mu_2**2 + 2*mu_2*a*(z_1 - mu_1) + a**2*(z_1 - mu_1)**2 + sigma_2**2 - 1 - log(sigma_2**2))/2"),
-           "expand the square"),
           (f"(mu_2**2 + {_SPREAD} - 1 - log(sigma_2**2))/2", "the average of z_1 - mu_1 is 0, of its square sigma_1**2"),
           (f"{_ALONE} + log({_SPREAD}/sigma_2**2)/2", "subtract a logarithm and add it again")],
          real("z_1 a mu_1 mu_2") | positive("sigma_1 sigma_2"), mistakes={
