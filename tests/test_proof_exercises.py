@@ -286,16 +286,22 @@ def test_a_line_that_is_not_mended_is_refused(first, second, hint):
 
 # ---------------------------------------------------------------- the tasks themselves
 
-@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
-def test_the_right_way_of_a_task_is_proved_step_by_step(task):
-    assert judge_chain(task, along(task), len(task.lines) - 1) == len(task.lines) - 1
+@pytest.mark.parametrize("name", TASKS)
+def test_the_right_way_of_a_task_is_proved_step_by_step(name):
+    task = TASKS[name]
+    least = getattr(ALL[name], "least", len(task.lines) - 1)
+    assert least <= judge_chain(task, along(task), least) <= len(task.lines) - 1
     assert all(reason for _, reason in task.lines[1:])
 
 
 def along(task: Task) -> Derivation:
+    """The task's own lines; where one is no equality, it is the bound that the task asks for."""
     d = task.derivation()
     for line, reason in task.lines[1:]:
-        d.step(line, because=reason)
+        if task.relation == "==" or d.judge(line, because=reason):
+            d.step(line, because=reason)
+        else:
+            d.bound(line, because=reason, relation=task.relation)
     return d
 
 
