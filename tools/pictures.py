@@ -48,11 +48,13 @@ def frame(x, y):
     left, top = explorer.on_the_picture(explorer.position)
     left, top = left * image.height, top * image.height
     ImageDraw.Draw(image).polygon([(left + a, top + b) for a, b in POINTER], "black", "white")
-    return image.quantize(64, dither=Image.Dither.NONE)
+    return image
 
-path = [(1 - t) * a + t * b for a, b in zip(centres, centres[1:] + centres[:1]) for t in np.arange(8) / 8]
+path = [(1 - t) * a + t * b for a, b in zip(centres, centres[1:] + centres[:1]) for t in np.arange(6) / 6]
 frames = [frame(*place) for place in path]
-frames[0].save(target, save_all=True, append_images=frames[1:], duration=120, loop=0, optimize=True)
+colours = frames[0].quantize(64)
+frames = [image.quantize(palette=colours, dither=Image.Dither.NONE) for image in frames]
+frames[0].save(target, save_all=True, append_images=frames[1:], duration=140, loop=0, optimize=True)
 """
 
 
