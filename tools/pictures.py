@@ -52,7 +52,7 @@ def frame(x, y):
 
 path = [(1 - t) * a + t * b for a, b in zip(centres, centres[1:] + centres[:1]) for t in np.arange(6) / 6]
 frames = [frame(*place) for place in path]
-colours = frames[0].quantize(64)
+colours = frames[0].quantize(128, Image.Quantize.FASTOCTREE)
 frames = [image.quantize(palette=colours, dither=Image.Dither.NONE) for image in frames]
 frames[0].save(target, save_all=True, append_images=frames[1:], duration=140, loop=0, optimize=True)
 """
