@@ -310,7 +310,8 @@ CARRIED = {name: check for name in dir(checks) if isinstance(check := getattr(ch
 @pytest.mark.parametrize("name", CARRIED)
 def test_what_is_carried_over_is_judged_as_the_answer_is(name):
     check = CARRIED[name]
-    answers = [check.right, *(answer for other, answer in RIGHT if other == name), *(answer for _, answer in check.wrong_answers()[:1])]
+    wrong = [answer for _, answer in check.wrong_answers()[:1]]
+    answers = [check.right, *(answer for other, answer in RIGHT if other == name), *wrong]
     for answer in answers[:3]:
         recorder = transport.Recorder(answer)
         wanted = check(recorder)
