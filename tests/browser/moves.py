@@ -27,11 +27,13 @@ def try_everything(explorer: Explorer) -> None:
 
 # ---------------------------------------------------------------- what the words must say
 
-def agrees(explorer: Explorer, slider: Slider, first: Frame, words: str) -> bool:
-    """Whether the words belong to the position of this slider, all others being where they were at `first`."""
-    if explorer.kind in ("latent-sliders", "axes"):  # the words give ‖z‖: it was a when this slider stood at b
-        if explorer.kind == "latent-sliders" and numbers(first.words)[0] == 0:
-            return numbers(words)[0] == pytest.approx(abs(slider.value()), abs=0.0051)
+def agrees(explorer: Explorer, slider: Slider, first: Frame, before: float, words: str) -> bool:
+    """Whether the words belong to the position of this slider, all others being where they were at `first`, it `before`."""
+    if explorer.kind == "latent-sliders":  # the words give ‖z‖, to two decimals
+        was = numbers(first.words)[0]
+        length = max(0, was ** 2 - before ** 2 + slider.value() ** 2) ** 0.5
+        return numbers(words)[0] == pytest.approx(length, abs=0.0051 * (1 + was / max(length, 0.1)))
+    if explorer.kind == "axes":  # they give ‖z‖ too, and an axis is none of its numbers
         return words != first.words
     if explorer.kind in PADS:
         at = {"z[0]": 0, "z[1]": 1, "axis 1": 0, "axis 2": 1}[slider.name]
@@ -64,10 +66,10 @@ def readout_agrees(slider: Slider) -> bool:
     return abs(float(shown) - slider.value()) <= 0.51 * 10 ** -decimals
 
 
-def wait_for_move(explorer: Explorer, slider: Slider, first: Frame) -> None:
+def wait_for_move(explorer: Explorer, slider: Slider, first: Frame, before: float) -> None:
     """The picture is another one and the words agree with the slider."""
     assert readout_agrees(slider), (slider.readout(), slider.value())
-    explorer.wait_for(lambda frame: frame.picture != first.picture and agrees(explorer, slider, first, frame.words),
+    explorer.wait_for(lambda frame: frame.picture != first.picture and agrees(explorer, slider, first, before, frame.words),
                       f"another picture, and words for {slider.name} = {slider.value():g}")
 
 
@@ -79,7 +81,7 @@ def by_keyboard(explorer: Explorer, slider: Slider, steps: int = 3) -> None:
     there = steps * slider.inward()
     slider.press(there)
     assert (slider.value() - before) * there > 0, f"the keyboard does not move {slider.name}"
-    wait_for_move(explorer, slider, first)
+    wait_for_move(explorer, slider, first, before)
     slider.press(-there)
     assert slider.value() == pytest.approx(before)
     explorer.wait_for_return(first)
@@ -93,7 +95,7 @@ def by_pointer(explorer: Explorer, slider: Slider) -> None:
     if slider.value() == before:  # fewer than three places
         slider.drag_to(x + 0.6 * inward * slider.width())
     assert slider.value() != before, f"the pointer does not move {slider.name}"
-    wait_for_move(explorer, slider, first)
+    wait_for_move(explorer, slider, first, before)
     slider.drag_to(x)
     low, high = slider.range()
     assert slider.value() == pytest.approx(before, abs=0.05 * (high - low)), f"the pointer does not bring {slider.name} back"
