@@ -34,16 +34,8 @@ def draw_graph(nodes: Mapping[str, tuple[float, float]], ax, *, p: Sequence[Arro
         ValueError: if a name is not among the nodes, or an arrow leads from a node to itself.
     """
     notes = notes or {}
-    places = {name: np.array(place, dtype=float) for name, place in nodes.items()}
-    _check_names(nodes, p, q, [*seen, *sometimes, *notes])
-    middle = np.mean(list(places.values()), axis=0)
-    low, high = np.min(list(places.values()), axis=0), np.max(list(places.values()), axis=0)
-    ax.set(xlim=(low[0] - 0.5, high[0] + 0.5), ylim=(low[1] - 0.4, high[1] + 0.4), aspect="equal")
-    ax.set_axis_off()
-    for arrow in p:
-        _connect(places, arrow, middle, ax, bend=0, colour="black")
-    for arrow in q:
-        _connect(places, arrow, middle, ax, bend=0.28, colour=COLOURS["posterior"])
+    places = _lay_out(nodes, p, q, [*seen, *sometimes, *notes], ax, (0.5, 0.4), 0.28, ("black", COLOURS["posterior"]))
+    rows = [y for _, y in places.values()]
     for name, (x, y) in places.items():
         half = name in sometimes
         ax.plot(x, y, "o", markersize=2 * RADIUS, fillstyle="left" if half else "full", markerfacecoloralt="white",
@@ -53,10 +45,25 @@ def draw_graph(nodes: Mapping[str, tuple[float, float]], ax, *, p: Sequence[Arro
     for name, words in notes.items():
         x, y = places[name]
         # Below the lowest row, above the highest one, else on the right, where no arrow ends.
-        dx, dy = (0, -1) if y == low[1] else (0, 1) if y == high[1] else (1, 0)
+        dx, dy = (0, -1) if y == min(rows) else (0, 1) if y == max(rows) else (1, 0)
         ax.annotate(words, (x, y), (dx * 1.4 * RADIUS, dy * 1.3 * RADIUS), textcoords="offset points",
                     ha="left" if dx else "center", va="center" if dx else "top" if dy < 0 else "bottom",
                     annotation_clip=False, **NOTE)
+
+
+def _lay_out(nodes: Mapping[str, tuple[float, float]], straight: Sequence[Arrow], bent: Sequence[Arrow],
+             others: Sequence[str], ax, margin: tuple[float, float], bend: float, colours: tuple[str, str]) -> dict:
+    """Set the limits, draw both kinds of arrows in their colours, and return name → place; others: names to be checked."""
+    _check_names(nodes, straight, bent, others)
+    places = {name: np.array(place, dtype=float) for name, place in nodes.items()}
+    all_of_them = np.array(list(places.values()))
+    (left, low), (right, high) = all_of_them.min(axis=0) - margin, all_of_them.max(axis=0) + margin
+    ax.set(xlim=(left, right), ylim=(low, high), aspect="equal")
+    ax.set_axis_off()
+    for arrows, curve, colour in ((straight, 0, colours[0]), (bent, bend, colours[1])):
+        for arrow in arrows:
+            _connect(places, arrow, all_of_them.mean(axis=0), ax, bend=curve, colour=colour)
+    return places
 
 
 def _check_names(nodes: Mapping, p: Sequence[Arrow], q: Sequence[Arrow], others: Sequence[str]) -> None:
@@ -225,16 +232,7 @@ def draw_computation(nodes: Mapping[str, tuple[float, float]], ax, *, arrows: Se
         ValueError: if a name is not among the nodes, or an arrow leads from a node to itself.
     """
     notes = notes or {}
-    places = {name: np.array(place, dtype=float) for name, place in nodes.items()}
-    _check_names(nodes, arrows, back, [*drawn, *notes])
-    middle = np.mean(list(places.values()), axis=0)
-    low, high = np.min(list(places.values()), axis=0), np.max(list(places.values()), axis=0)
-    ax.set(xlim=(low[0] - 0.4, high[0] + 0.4), ylim=(low[1] - 0.5, high[1] + 0.5), aspect="equal")
-    ax.set_axis_off()
-    for arrow in arrows:
-        _connect(places, arrow, middle, ax, bend=0, colour="#999999")
-    for arrow in back:
-        _connect(places, arrow, middle, ax, bend=0.3, colour="black")
+    places = _lay_out(nodes, arrows, back, [*drawn, *notes], ax, (0.4, 0.5), 0.3, ("#999999", "black"))
     for name, (x, y) in places.items():
         ax.plot(x, y, "o" if name in drawn else "s", markersize=(2 if name in drawn else 1.75) * RADIUS, clip_on=False,
                 markerfacecolor="white", markeredgecolor="black", markeredgewidth=1.3)

@@ -11,7 +11,7 @@ from torch.distributions import Normal
 
 from vae_course.checks.check import But, Check, Inspection
 from vae_course.checks.proofs import ProveIt
-from vae_course.checks.values import NO_NUMBER, parts_of, to_tensor
+from vae_course.checks.values import NO_NUMBER, as_number, parts_of, to_tensor
 from vae_course.derivations.tasks import Task, positive
 
 
@@ -171,10 +171,7 @@ def _looked_at(answer: Callable) -> SimpleNamespace:
     """What is predicted, and the mean errors in all runs one after the other."""
     returned = [answer(s, n_draws, list(dims)) for s, n_draws, dims in _RUNS]
     parts = [parts_of(value, 2) or (None, None) for value in returned]
-    try:
-        predicted = to_tensor(parts[0][0]).item()
-    except NO_NUMBER:
-        predicted = math.nan
+    predicted = as_number(parts[0][0])
     try:
         errors = [to_tensor(errors).double() for _, errors in parts]
     except NO_NUMBER:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vae_course.checks.check import But, Check, Inspection
 from vae_course.checks.proofs import ProveIt, WrongLine
-from vae_course.checks.values import NO_NUMBER, close, parts_of, to_tensor
+from vae_course.checks.values import NO_NUMBER, as_number, close, parts_of, to_tensor
 from vae_course.densities import kl_to_standard_normal, reparameterize
 from vae_course.derivations.tasks import Posted, Task, positive, real
 
@@ -166,14 +166,6 @@ def _trained(formula: Callable, steps: int, latent_dim: int) -> nn.Module:
     return encoder
 
 
-def _number(value) -> float:
-    """The value as a number; NaN if it is none."""
-    try:
-        return to_tensor(value).item()
-    except NO_NUMBER:
-        return math.nan
-
-
 def _described(encoder, x: Tensor) -> tuple[Tensor, Tensor]:
     """The variance of μ over the rows and the mean σ, (Z,) each; empty if that is no encoder."""
     try:
@@ -187,7 +179,7 @@ def _idle_seen(answer: Callable) -> SimpleNamespace:
     """What is predicted and measured, and what the encoder that is returned says of the rows."""
     predicted, measured, encoder = parts_of(answer(_another_kl, _rows.clone(), _LATENTS), 3) or (None, None, None)
     spread, widths = _described(encoder, _rows)
-    seen = SimpleNamespace(three=encoder is not None, predicted=_number(predicted), widths=widths, n=len(widths))
+    seen = SimpleNamespace(three=encoder is not None, predicted=as_number(predicted), widths=widths, n=len(widths))
     seen.idle = spread < 0.05
     seen.n_idle, seen.width = int(seen.idle.sum()), float(widths[seen.idle].mean())
     try:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vae_course.checks.check import But, Check, Inspection
 from vae_course.checks.proofs import ProveIt
-from vae_course.checks.values import NO_NUMBER, close, parts_of, to_tensor
+from vae_course.checks.values import NO_NUMBER, as_number, close, parts_of, to_tensor
 from vae_course.derivations.tasks import Task, positive_functions, real
 
 
@@ -123,10 +123,7 @@ def _looked_at(answer: Callable) -> SimpleNamespace:
     """What is predicted, and the slopes without their signs: −w with −a is as good as w with a."""
     returned = [answer(_data(mean_square), s, sigma) for mean_square, s, sigma in _RUNS]
     parts = [parts_of(value, 2) or (None, None) for value in returned]
-    try:
-        predicted = to_tensor(parts[0][0]).item()
-    except NO_NUMBER:
-        predicted = math.nan
+    predicted = as_number(parts[0][0])
     try:
         slopes = [abs(to_tensor(slope).item()) for _, slope in parts]
     except NO_NUMBER:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vae_course.checks.check import But, Check, Inspection
 from vae_course.checks.proofs import ProveIt
-from vae_course.checks.values import NO_NUMBER, parts_of, to_tensor
+from vae_course.checks.values import as_number, parts_of
 from vae_course.derivations.tasks import Task, positive, real
 from vae_course.models import VAE, GaussianEncoder
 
@@ -119,14 +119,6 @@ def _sigma(beta: float, mean: Callable[[Tensor], Tensor] = lambda logvar: torch.
 _RATIO = _sigma(0.25) / _sigma(1.0)
 
 
-def _number(value) -> float:
-    """The value as a number; NaN if it is none."""
-    try:
-        return to_tensor(value).item()
-    except (*NO_NUMBER, RuntimeError):
-        return math.nan
-
-
 def _codes_of(pictures: Tensor, beta: float) -> tuple[Tensor, float]:
     """The codes (n, Z) whose decoder means these are, and by how much their logits differ: 0 if this model made them."""
     with torch.no_grad():
@@ -150,7 +142,7 @@ def _tried(answer: Callable) -> SimpleNamespace:
         return measured[-1][0]
 
     value = answer(train, _X.clone(), distance)
-    predicted, ratio, *distances = map(_number, parts_of(value, 4) or 4 * (math.nan,))
+    predicted, ratio, *distances = map(as_number, parts_of(value, 4) or 4 * (math.nan,))
     made = dict(measured)
     sets = [made[number] for number in distances if number in made]
     known = len(sets) == 2

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vae_course.checks.check import But, Check, Inspection
 from vae_course.checks.proofs import MissingLine, ProveIt, WrongLine
-from vae_course.checks.values import NO_NUMBER, parts_of, to_tensor
+from vae_course.checks.values import as_number, parts_of
 from vae_course.derivations.conditions import INTERCHANGE
 from vae_course.derivations.tasks import Posted, Task, positive, real, real_functions
 from vae_course.models import VAE, GaussianEncoder, GaussianLikelihood
@@ -190,17 +190,9 @@ _model, _x = _linear_vae()
 _PATHWISE, _LEAVE_ONE_OUT, _SCORE = _exact_variances(_model, _x)
 
 
-def _number(value) -> float:
-    """The value as a number; NaN if it is none."""
-    try:
-        return to_tensor(value).item()
-    except (*NO_NUMBER, RuntimeError):
-        return math.nan
-
-
 def _measured(answer: Callable) -> SimpleNamespace:
     value = answer(_linear_vae()[0], _x.clone(), _N_PAIRS)
-    predicted, pathwise, leave_one_out = map(_number, parts_of(value, 3) or 3 * (math.nan,))
+    predicted, pathwise, leave_one_out = map(as_number, parts_of(value, 3) or 3 * (math.nan,))
     return SimpleNamespace(right=_PATHWISE, right_score=_LEAVE_ONE_OUT, returned=value, predicted=predicted,
                            pathwise=pathwise, leave_one_out=leave_one_out,
                            ratio=leave_one_out / pathwise if pathwise else math.nan)

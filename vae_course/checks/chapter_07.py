@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vae_course.checks.check import But, Check, Inspection
 from vae_course.checks.proofs import ProveIt, WrongLine
-from vae_course.checks.values import NO_NUMBER, parts_of, to_tensor
+from vae_course.checks.values import as_number, parts_of
 from vae_course.densities import bernoulli_log_likelihood, gaussian_log_likelihood, kl_to_standard_normal
 from vae_course.derivations.tasks import Posted, Task, positive, real
 from vae_course.models import reference_vae
@@ -137,14 +137,6 @@ def _snippet(x: Tensor, out: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     return nn.functional.binary_cross_entropy_with_logits(out, x) + kl
 
 
-def _number(value) -> float:
-    """The value as a number; NaN if it is none."""
-    try:
-        return to_tensor(value).item()
-    except (*NO_NUMBER, RuntimeError):
-        return math.nan
-
-
 @torch.no_grad()
 def _rate_and_bce(model) -> tuple[float, float]:
     """Of the check's pictures, in nats per picture; NaN if it is no such model."""
@@ -164,7 +156,7 @@ def _searched(answer: Callable) -> SimpleNamespace:
     """What is returned, and the rates of the two models on the check's pictures."""
     parts = parts_of(answer(_snippet, _images.clone(), _N_LATENTS), 4) or 4 * (None,)
     (rate, bce), (rate_of_beta, bce_of_beta) = map(_rate_and_bce, parts[2:])
-    return SimpleNamespace(four=parts[3] is not None, predicted=_number(parts[0]), found=_number(parts[1]), right=_BETA,
+    return SimpleNamespace(four=parts[3] is not None, predicted=as_number(parts[0]), found=as_number(parts[1]), right=_BETA,
                            rate=rate, rate_of_beta=rate_of_beta, worst=max(bce, bce_of_beta), flat=_FLAT)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from vae_course import semi_supervised as ss
 from vae_course.checks.check import But, Check, Inspection
 from vae_course.checks.proofs import ProveIt, WrongLine
-from vae_course.checks.values import NO_NUMBER, parts_of, to_tensor
+from vae_course.checks.values import NO_NUMBER, as_number, parts_of, to_tensor
 from vae_course.derivations.tasks import Posted, Task, positive, real
 
 _SUM = "(exp(L_1) + exp(L_2))"
@@ -172,14 +172,6 @@ def _noting(passed_back: dict[str, list]) -> Iterator[None]:
         yield
 
 
-def _number(value) -> float:
-    """The value as a number; NaN if it is none."""
-    try:
-        return to_tensor(value).item()
-    except NO_NUMBER:
-        return math.nan
-
-
 def _looked_at(answer: Callable) -> SimpleNamespace:
     """What is returned, and on what a model was trained for it."""
     passed_back: dict[str, list] = {"bounds": [], "log_q_y": [], "encode": []}
@@ -193,7 +185,7 @@ def _looked_at(answer: Callable) -> SimpleNamespace:
     bounds, log_q_y, encode = (_rows([x for x, _ in calls]) for calls in passed_back.values())
     labelled = encode | (log_q_y - bounds)
     return SimpleNamespace(
-        returned=value, predicted=_number(predicted), shape=tuple(guesses.shape),
+        returned=value, predicted=as_number(predicted), shape=tuple(guesses.shape),
         error=100 * (guesses != _test_labels).double().mean().item() if guesses.shape == (_N_TEST,) else math.nan,
         on_test=any(row >= _N for row in bounds | log_q_y | encode), unlabelled=len(bounds),
         counts=torch.bincount(_labels[[row for row in labelled if row < _N]], minlength=_C).tolist(),

@@ -1,6 +1,5 @@
 """Checks of the exercises of notebook A1: unequal shares of a batch, TensorBoard's smoothing, going on after a stop."""
 
-import math
 from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from vae_course.checks.check import Check, Inspection
 from vae_course.checks.proofs import ProveIt
-from vae_course.checks.values import NO_NUMBER, parts_of, to_tensor
+from vae_course.checks.values import as_number, parts_of
 from vae_course.derivations.tasks import Task, positive, real, real_functions
 from vae_course.models import reference_vae
 from vae_course.objectives import negative_elbo
@@ -127,12 +126,7 @@ def _went_on(answer: Callable) -> SimpleNamespace:
 
     with TemporaryDirectory() as folder:
         value = parts_of(answer(run, _new_model, folder), 3)
-    numbers = [math.nan] * 3
-    for k, part in enumerate(value):
-        try:
-            numbers[k] = to_tensor(part).item()
-        except NO_NUMBER:
-            pass
+    numbers = [as_number(part) for part in value or 3 * (None,)]
     half = [call for call in calls if call.stopped and call.done == 2]
     return SimpleNamespace(
         three=bool(value), predicted=numbers[0], resumed=numbers[1], fresh=numbers[2], stopped=bool(half),

@@ -29,6 +29,14 @@ def to_tensor(value) -> Tensor:
     return torch.as_tensor(value, dtype=torch.float64).detach()
 
 
+def as_number(value) -> float:
+    """The value as a number; NaN if it is none."""
+    try:
+        return to_tensor(value).item()
+    except NO_NUMBER:
+        return math.nan
+
+
 def parts_of(value, n: int) -> tuple:
     """The n things that were returned, in a tuple, a list, or the rows of a tensor; () if it is no n things."""
     try:
