@@ -37,7 +37,7 @@ def _elbo(joint: Tensor, q: Tensor) -> Tensor:
 
 
 check_discrete_elbo = Check(
-    "discrete_elbo(joint, q) → Σ q_i log(p(x, z_i)/q_i) for two tables (K,), in nats (notebook 04).",
+    "discrete_elbo(joint, q) → Σ q_i log(p(x, z_i)/q_i) for two tables (n,), in nats (notebook 04).",
     _elbo, [(torch.tensor([0.10, 0.02, 0.06]), torch.tensor([0.5, 0.2, 0.3])),
             (torch.tensor([0.05, 0.20, 0.01, 0.30]), torch.tensor([0.1, 0.6, 0.1, 0.2])),
             (torch.tensor([0.05, 0.20, 0.01, 0.30]), torch.tensor([0.0, 0.7, 0.0, 0.3]))], {
@@ -48,8 +48,8 @@ check_discrete_elbo = Check(
     "Average under q, not with equal weights: multiply each logarithm by q_i and add.": lambda p, q: (p / q).log().mean(),
     "Multiply each logarithm by q_i: z is drawn from q.": lambda p, q: (p / q).log().sum(),
     "The weights under the mean are q_i, not p(x, z_i).": lambda p, q: (p * (p / q).log()).sum(),
-    "The sum already is the mean under q: do not divide by K.": lambda p, q: _elbo(p, q) / len(q),
-    "That is minus the gap: you normalised the joint. The ELBO keeps p(x, z) as it is.": lambda p, q: _elbo(p / p.sum(), q),
+    "The sum already is the mean under q: do not divide by n.": lambda p, q: _elbo(p, q) / len(q),
+    "That is minus the gap: you normalized the joint. The ELBO keeps p(x, z) as it is.": lambda p, q: _elbo(p / p.sum(), q),
 }, "Σ q log(p(x, z)/q), with 0 where q is 0.",
     otherwise="Each code adds q_i·log(p(x, z_i)/q_i), and one that is never drawn (q_i = 0) adds 0, not NaN.")
 
@@ -91,7 +91,7 @@ check_prove_two_terms = ProveIt(
 
 # ---------------------------------------------------------------- a cloud that cannot shrink
 
-_RUNS = [(2.5, 0.5, 0.6), (4.0, 1.0, 0.3)]      # V, the mean of x²; the decoder's noise s; the cloud's width σ
+_RUNS = [(2.5, 0.5, 0.6), (4.0, 1.0, 0.3)]      # the mean of x²; the decoder's noise s; the cloud's width σ
 
 
 def _data(mean_square: float) -> Tensor:
@@ -102,7 +102,7 @@ def _data(mean_square: float) -> Tensor:
 
 
 def _top(mean_square: float, s: float, sigma: float) -> float:
-    """The slope at which the mean ELBO is largest: w² + s² = s√V/σ."""
+    """The slope at which the mean ELBO is largest: w² + s² = s/σ times the root of the mean square."""
     return math.sqrt(max(s * math.sqrt(mean_square) / sigma - s**2, 0))
 
 
@@ -154,9 +154,9 @@ check_learned_slope = Inspection(
         (lambda seen: not math.isfinite(seen.predicted), _learnt(predicted=None), _learnt(predicted=math.nan)),
     "The slope must be one number: return w, not w and a.":
         (lambda seen: not seen.slopes, _learnt(change=lambda w: torch.tensor([w, 0.5])), _learnt(change=lambda w: None)),
-    "The slope stayed at 0: if w and a both start at 0, the ELBO has no slope there. Start elsewhere.":
+    "The slope stayed at 0: if w and a both start at 0, both derivatives are 0 there. Start elsewhere.":
         (lambda seen: max(seen.slopes) < 1e-3, _learnt(change=lambda w: 0.0)),
-    "That is the slope of a cloud that may shrink: σ is given, so do not train it.":
+    "That is the slope w if clouds may shrink: σ is given, so do not train it.":
         (lambda seen: _near(seen, _free), _learnt(_free)),
     "That is the encoder's slope a; the decoder's slope w is asked for.":
         (lambda seen: _near(seen, _encoder_slope), _learnt(_encoder_slope)),
