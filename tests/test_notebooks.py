@@ -291,6 +291,19 @@ def test_code_is_narrow(notebook):
     assert not wide, "\n".join(wide)
 
 
+NOT_OXFORD = re.compile(r"\b(colors?|colored|gray\w*|centers?|centered|neighbors?|neighboring|favors?|favored|favorite|"
+                        r"behaviors?|labeled|labeling|modeled|modeling|toward|analyz\w+|(?:minim|maxim|optim|binar|normal|"
+                        r"summar|general|factor|regular|parametr|visual|organ|recogn|real|standard|amort|marginal|special|"
+                        r"initial|penal|quant|discret)is(?:e[ds]?|ing|ations?))\b", re.IGNORECASE)
+
+
+@every_new_chapter
+def test_the_spelling_is_that_of_oxford(notebook):
+    """-ize, and colour, grey, centre, neighbour, labelled: one spelling in all chapters. Code and addresses are left out."""
+    text = re.sub(r"`[^`]*`|\]\([^)]*\)|<img[^>]*>|https?://\S+", " ", prose(notebook))
+    assert NOT_OXFORD.findall(text) == []
+
+
 @every_new_chapter
 def test_there_is_a_drawing_of_an_idea(notebook):
     assert any(re.search(r"\bdrawings\.draw_\w+\(", cell.source) for cell in code_cells(notebook))
