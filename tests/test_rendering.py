@@ -78,6 +78,7 @@ def test_a_filled_in_line_shows_its_numbers():
     assert filled("(x - mu)**2 + 2*x", x=-3, mu=2) == r"\left(\left(-3\right) - 2\right)^{2} + 2 \left(-3\right)"
     assert filled("2*x*z", x=3, z=4) == r"2 \cdot 3 \cdot 4" and filled("x**2", x=3) == "3^{2}"
     assert filled("x**2", x=sp.Rational(1, 2)) == r"\left(\frac{1}{2}\right)^{2}"
+    assert filled("x**z", x=sp.Rational(4, 7)) == r"\left(\frac{4}{7}\right)^{z}"
     assert filled("Integral(z*x, (z, 0, 1)) + z", x=3, z=4) == r"\int\limits_{0}^{1} z \cdot 3\, dz + 4"
 
 

@@ -211,5 +211,5 @@ check_find_beta = Inspection(
     "The rates agree at {seen.rate:.2f} nats, but the β that you return, {seen.found:.3g}, is not the one that trained the "
     "second model: is its KL summed over the latents, and its BCE over the pixels?":
         (lambda seen: not _is_near(seen.found, _BETA), _found(784.0), _found(1.0)),
-}, "you found {seen.found:.3g}, and exactly it is {seen.right:.3g}; both models spend about {seen.rate:.1f} nats. Now call "
-   "it with MNIST: is {seen.predicted:g} near?")
+}, "you found {seen.found:.3g}, and exactly it is {seen.right:.3g}; both models spend about {seen.rate:.1f} nats. You "
+   "predicted {seen.predicted:g}. Now predict for 200 latents, and call it with MNIST.")

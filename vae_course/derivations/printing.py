@@ -124,6 +124,8 @@ class _Latex(LatexPrinter):
             if power.is_Integer and power > 0:
                 simple = isinstance(base, Filled) and (base.value.is_Integer or base.value.is_Float) and base.value >= 0
                 return rf"{self._print(base) if simple else self._bracketed_once(base)}^{{{self._print(power)}}}"
+        if isinstance(base, Filled) and base.value.is_Rational and not base.value.is_Integer and not power.is_Number:
+            return rf"{self._bracketed_once(base)}^{{{self._print(power)}}}"
         return super()._print_Pow(expr)
 
     def _bracketed_once(self, expr: sp.Basic) -> str:
