@@ -35,7 +35,7 @@ _p, _q, _with_zeros, _impossible = _doubles(
     [[0.5, 0.5, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]])
 
 check_categorical_kl = Check(
-    "categorical_kl(q, p) → (B,) nats, with 0·log 0 = 0 and inf where p = 0 < q; q, p: (B, K) (notebook 02).",
+    "categorical_kl(q, p) → (B,) nats, with 0·log 0 = 0 and inf where p = 0 < q; q, p: (B, n) (notebook 02).",
     _kl, [(_q, _p), (_with_zeros, _p), (_with_zeros[:2], _impossible)], {
     "The arguments are swapped: the average is over q.": lambda q, p: _kl(p, q),
     "nan_to_num replaces inf too, by a large number: keep it with posinf=math.inf.":
@@ -114,7 +114,7 @@ def _moments(weights: Tensor, means: Tensor, within: Tensor | float) -> tuple[Te
 
 
 check_mixture_moments = Check(
-    "mixture_moments(weights, means, sigmas), each (K,) → mean and variance of the mixture (notebook 02).",
+    "mixture_moments(weights, means, sigmas) → mean and variance of the mixture (notebook 02).",
     lambda w, m, s: _moments(w, m, (w * s ** 2).sum()),
     [_doubles([0.35, 0.65], [-2.0, 2.5], [0.6, 0.8]), _doubles([0.5, 0.2, 0.3], [1.0, -3.0, 0.5], [0.4, 1.2, 2.0])], {
     "The variance between the modes is missing: the means differ.": lambda w, m, s: ((w * m).sum(), (w * s ** 2).sum()),
@@ -188,11 +188,11 @@ def _fitted(predicted: object = 2.0, change: Callable = lambda mu, sigma: (mu, s
 
 check_take_a_side = Inspection(
     "take_a_side(distances) → the distance that you predict, and the means and standard deviations of the reverse fits\n"
-    "that start at N(d, 1), one for each distance d (notebook 02).",
+    "that start at N(δ, 1), one for each distance δ (notebook 02).",
     _looked_at, _fitted(), {
     "Return three things: the distance that you predict, the means, and the standard deviations.":
         (lambda seen: not seen.three, lambda distances: _fitted()(distances)[1:]),
-    "Predict first: write down the distance d at which the fit starts to take a side.":
+    "Predict first: write down the distance δ at which the fit starts to take a side.":
         (lambda seen: not 0 < seen.predicted < math.inf, _fitted(predicted=None), _fitted(predicted=0.0)),
     "The means for four distances have the shape {seen.shape}: one number for each is asked for, (4,), and as many standard "
     "deviations.":
@@ -201,17 +201,17 @@ check_take_a_side = Inspection(
     "That is the forward fit, which copies mean and variance: average over q, not over p.":
         (lambda seen: _close(seen.mu, 0 * seen.mu) and _close(seen.sigma, _forward_sigma(_DISTANCES)),
          _fitted(change=lambda mu, sigma: (0 * mu, _forward_sigma(_DISTANCES)))),
-    "From the middle the slope in mu is 0, so the fit stays there. Start at mu = d.":
+    "From the middle the slope in mu is 0, so the fit stays there. Start at mu = δ.":
         (lambda seen: _close(seen.mu, 0 * seen.mu), _fitted(from_middle=True)),
     "That is log sigma: return sigma itself.":
         (lambda seen: _close(seen.sigma, seen.right_sigma.log()), _fitted(change=lambda mu, sigma: (mu, sigma.log()))),
     "That is the variance: return sigma.":
         (lambda seen: _close(seen.sigma, seen.right_sigma**2), _fitted(change=lambda mu, sigma: (mu, sigma**2))),
-    "For d = 4 the fit should be near N(4, 1²), and yours is N({seen.last:.2f}, {seen.width:.2f}²). Start at mu = d and "
+    "For δ = 4 the fit should be near N(4, 1²), and yours is N({seen.last:.2f}, {seen.width:.2f}²). Start at mu = δ and "
     "sigma = 1, lower KL(q‖p) until nothing moves, and let both parts of p have the standard deviation 1.":
         (lambda seen: not _close(seen.mu[-1:], seen.right_mu[-1:]) or not _close(seen.sigma[-1:], seen.right_sigma[-1:]),
          _fitted(change=lambda mu, sigma: (mu, sigma + 0.3)), _fitted(change=lambda mu, sigma: (mu / 2, sigma))),
-    "For d = 4 the fit is right. For d = 0.5 and 1.5 the right one covers both modes, with the mean 0: has yours converged?":
+    "For δ = 4 the fit is right. For δ = 0.5 and 1.5 the right one covers both modes, with the mean 0: has yours converged?":
         (lambda seen: not _close(seen.mu, seen.right_mu) or not _close(seen.sigma, seen.right_sigma),
          _fitted(change=lambda mu, sigma: (torch.tensor(_DISTANCES), torch.ones_like(sigma)))),
-}, "one mode at d = 4, both at d = 1.5. Now call it with 1.0, 1.2, … 3.0: was d = {seen.predicted:g} near?")
+}, "one mode at δ = 4, both at δ = 1.5. Now call it with 1.0, 1.2, … 3.0: was δ = {seen.predicted:g} near?")
