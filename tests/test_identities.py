@@ -70,6 +70,12 @@ EQUALITIES = {
                                         N(x, m, w + tau ** 2)),
     "01 posterior of the linear model": (N(x, w * z + m, tau ** 2) * p_z / N(x, m, w ** 2 + tau ** 2),
                                          N(z, post_mean, post_var), N(z, post_mean, 1 / (w ** 2 + tau ** 2))),
+    "01 spread of the weights of prior draws": (
+        over_line(N(x, w * z, tau ** 2) ** 2 * p_z) / N(x, 0, w ** 2 + tau ** 2) ** 2,
+        (w ** 2 + tau ** 2) / (tau * sp.sqrt(2 * w ** 2 + tau ** 2))
+        * sp.exp(w ** 2 * x ** 2 / ((w ** 2 + tau ** 2) * (2 * w ** 2 + tau ** 2))),
+        (w ** 2 + tau ** 2) / (tau * (2 * w ** 2 + tau ** 2))
+        * sp.exp(w ** 2 * x ** 2 / ((w ** 2 + tau ** 2) * (2 * w ** 2 + tau ** 2)))),
     "02 KL of binned exponentials": (sp.Sum(Pk * sp.log(Pk / Qk), (k, 0, oo)), binned_kl, binned_kl + Delta),
     "02 its limit is the integral": (sp.Limit(binned_kl, Delta, 0), sp.log(a / b) + b / a - 1, sp.log(b / a) + b / a - 1),
     "02 the integral": (sp.Integral(a * sp.exp(-a * u) * sp.log(a * sp.exp(-a * u) / (b * sp.exp(-b * u))), (u, 0, oo)),

@@ -82,10 +82,10 @@ def _single(x, w, b, s):
 
 
 check_posterior_of_several = Check(
-    "posterior_of_several(x, w, b, s) → mean and variance of p(z|x_1, …, x_n), two numbers (notebook 01).",
+    "posterior_of_several(x, w, b, s) → mean and variance of p(z|x_1, …, x_D), two numbers (notebook 01).",
     _several, [(torch.tensor([1.0, 2.5, 0.7]), 1.5, 0.5, 0.8), (torch.tensor([-1.2, 0.4]), -0.7, 0.3, 1.3),
                (torch.tensor([2.0]), 0.9, -0.4, 0.6)], {
-    "That is the formula for one measurement, with the mean of x put in: n measurements say more than one.": _single,
+    "That is the formula for one measurement, with the mean of x put in: several measurements say more than one.": _single,
     "The prior is missing: it adds 1 to the precision.": lambda *args: _several(*args, prior=0.0),
     "The second number is the precision: return the variance, one over it.": But(lambda mean, v: (mean, 1 / v)),
     "The second number is the standard deviation: return the variance.": But(lambda mean, v: (mean, v ** 0.5)),
@@ -97,8 +97,8 @@ check_posterior_of_several = Check(
         lambda x, *rest: (_several(x, *rest)[0] / len(x), _several(x, *rest)[1]),
     "The factor w of the mean is missing: the exponent holds w·z·(x − b)/s².":
         lambda x, w, *rest: (_several(x, w, *rest)[0] / w, _several(x, w, *rest)[1]),
-}, "precision 1 + n·w²/s², and the mean w·Σ(x − b)/s² over it.",
-    otherwise="The precision is 1 + n·w²/s²; the mean is w·Σ(x − b)/s² divided by it.")
+}, "precision 1 + D·w²/s², and the mean w·Σ(x − b)/s² over it.",
+    otherwise="The precision is 1 + D·w²/s²; the mean is w·Σ(x − b)/s² divided by it.")
 
 
 def _log_weights(n_draws: int, n_points: int, seed: int, shift: float = 0.0) -> tuple[Tensor]:
