@@ -105,6 +105,9 @@ EQUALITIES = {
                             (x - w * mu) ** 2 + w * sigma ** 2),
     "05 the best variance": (sp.Derivative(w ** 2 * T / (2 * tau ** 2) + (T - 1 - sp.log(T)) / 2, T).doit().subs(
         T, tau ** 2 / (tau ** 2 + w ** 2)), 0, w),
+    "05 the distance where σ = 1": ((1 - w * c) ** 2 + w ** 2, (c ** 2 + 1) * (w - c / (c ** 2 + 1)) ** 2 + 1 / (c ** 2 + 1),
+                                    (c ** 2 + 1) * (w - c / (c ** 2 + 1)) ** 2),
+    "05 the price of half the width": (KL.subs(sigma, sigma / 2) - KL, sp.log(2) - 3 * sigma ** 2 / 8, sp.log(2)),
     "05 all codes standard: the sum is": (A / (A + B) * p_z + B / (A + B) * p_z, p_z, p_z / 2),
     "05 the converse fails": (sp.Integral(N(z, sp.sqrt(B / (A + B)) * x, A / (A + B)) * N(x, 0, 1), (x, -oo, oo)), p_z,
                               N(z, 0, 2)),
