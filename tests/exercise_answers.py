@@ -112,7 +112,7 @@ def correlation_by_integrals(d):
     return d.step(f"(mu_2**2 + {OF_Z2} - 1 - log{OF_Z2})/2 + log({OF_Z2}/sigma_2**2)/2", because="the moments")
 
 
-def idle_width_by_layers(predicted=1.4, price=lambda formula: formula.sum(1).mean()):
+def idle_width_by_layers(predicted=(0.7, 1.4), price=lambda formula: formula.sum(1).mean()):
     """By two layers for the encoder, and torch.distributions."""
     class Encoder(nn.Module):
         def __init__(self, n_in, n):
@@ -642,8 +642,9 @@ WRONG = [
     ("check_price_of_correlation", chain("(mu_2**2 + sigma_1**2 + sigma_2**2 - 1 - log(sigma_2**2))/2"), "not hold: at"),
     ("check_price_of_correlation", chain("Integral(q(z_1), (z_1, -oo, oo))"), "not known here"),
     ("check_idle_width", idle_width_by_layers(predicted="small"), "Predict first"),
+    ("check_idle_width", idle_width_by_layers(predicted=1.4), "Predict first"),
     ("check_idle_width", idle_width_by_layers(price=lambda formula: formula.abs().sum(1).mean()), "5 latents are idle"),
-    ("check_idle_width", lambda kl, x, n: (1.5, torch.full((n,), 1.5), lambda x: torch.zeros(len(x), 2 * n)), "are idle"),
+    ("check_idle_width", lambda kl, x, n: ((1, 2), torch.full((n,), 1.5), lambda x: torch.zeros(len(x), 2 * n)), "are idle"),
     ("check_idle_width", lambda kl, x, n: 1.5, "Return three things"),
     ("check_kl_of_batch", lambda mu, v: (mu ** 2 + v.exp() - 1 - v).sum((1, 2, 3)) / 2, "Your function raised"),
     ("check_highest_log_px", lambda w, s: 0.0, "largest at x = b"),

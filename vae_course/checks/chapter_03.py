@@ -179,7 +179,8 @@ def _idle_seen(answer: Callable) -> SimpleNamespace:
     """What is predicted and measured, and what the encoder that is returned says of the rows."""
     predicted, measured, encoder = parts_of(answer(_another_kl, _rows.clone(), _LATENTS), 3) or (None, None, None)
     spread, widths = _described(encoder, _rows)
-    seen = SimpleNamespace(three=encoder is not None, predicted=as_number(predicted), widths=widths, n=len(widths))
+    guesses = [as_number(guess) for guess in parts_of(predicted, 2)] or [math.nan, math.nan]
+    seen = SimpleNamespace(three=encoder is not None, predicted=guesses, widths=widths, n=len(widths))
     seen.idle = spread < 0.05
     seen.n_idle, seen.width = int(seen.idle.sum()), float(widths[seen.idle].mean())
     try:
@@ -190,7 +191,8 @@ def _idle_seen(answer: Callable) -> SimpleNamespace:
     return seen
 
 
-def _idle_answer(formula: Callable = _another_kl, steps: int = 500, latent_dim: int = _LATENTS, predicted: object = 1.2,
+def _idle_answer(formula: Callable = _another_kl, steps: int = 500, latent_dim: int = _LATENTS,
+                 predicted: object = (0.5, 1.2),
                  sigma: Callable = lambda logvar: torch.exp(0.5 * logvar).mean(0),
                  back: Callable = lambda *parts: parts) -> Callable:
     """The answer that trains and measures so; a right one, or one with something wrong."""
@@ -210,14 +212,15 @@ def _right_kl(mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 check_idle_width = Inspection(
-    "idle_width(kl, x, latent_dim) → the σ that you predict for an idle latent, the mean σ of each latent (Z,), and the\n"
-    "encoder, of a linear VAE that was trained on x (B, D) with this formula for the KL (notebook 03).",
+    "idle_width(formula, x, latent_dim) → two predicted σ of an idle latent, the mean σ of each latent (Z,), and the\n"
+    "encoder, of a linear VAE that was trained on x (B, …) with this formula for the KL (notebook 03).",
     _idle_seen, _idle_answer(), {
-    "Return three things: what you predicted, the mean σ of each latent, and the encoder.":
+    "Return three things: what you predicted (a pair), the mean σ of each latent, and the encoder.":
         (lambda seen: not seen.three, _idle_answer(back=lambda *parts: parts[1]),
          _idle_answer(back=lambda predicted, sigma, _: (predicted, sigma, None))),
-    "Predict first: write down the σ that you expect of an idle latent, a positive number.":
-        (lambda seen: not seen.predicted > 0, _idle_answer(predicted=None), _idle_answer(predicted=-0.3)),
+    "Predict first: write down two positive numbers, the σ that you expect of an idle latent with either formula.":
+        (lambda seen: not all(0 < guess < math.inf for guess in seen.predicted), _idle_answer(predicted=None),
+         _idle_answer(predicted=0.7), _idle_answer(predicted=(0.7, -0.3))),
     "encoder(x).chunk(2, 1) should be mu and logvar of 5 latents each, and there are {seen.n}.":
         (lambda seen: seen.n != _LATENTS, _idle_answer(latent_dim=4),
          _idle_answer(back=lambda predicted, sigma, _: (predicted, sigma, 3.0))),
@@ -236,4 +239,5 @@ check_idle_width = Inspection(
         (_measures(lambda widths: 2 * widths.log()), _idle_answer(sigma=lambda logvar: logvar.mean(0))),
     "The encoder that you returned gives other σ than you measured.":
         (lambda seen: not close(seen.measured, seen.widths, 0.02), _idle_answer(sigma=lambda logvar: 0 * logvar[0] + 0.7)),
-}, "three idle latents with σ = {seen.width:.2f}. Now call it with the chapter's two formulas: was {seen.predicted:g} near?")
+}, "three idle latents with σ = {seen.width:.2f}. Now call it with the chapter's two formulas: were "
+   "{seen.predicted[0]:g} and {seen.predicted[1]:g} near?")
