@@ -25,7 +25,7 @@ def validation_elbo(mnist: data.ImageData, rate: float, schedule, seed: int) -> 
     """Nats per image of the held-out pictures after a training; NaN if it diverged."""
     train, validation = data.hold_out(mnist.train, len(mnist.train) // 6)
     torch.manual_seed(seed)
-    vae = models.reference_vae().to(train.images.device)
+    vae = models.reference_vae(mean_image=data.grey(train.images).mean(0)).to(train.images.device)
     try:
         training.fit(vae, objectives.negative_elbo, train.images, epochs=EPOCHS, prepare=data.stochastic,
                      batch_size=BATCH_SIZE, learning_rate=rate, schedule=schedule, seed=seed, progress=False)
