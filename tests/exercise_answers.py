@@ -301,9 +301,9 @@ def step_by_autograd(model, optimizer, loss_fn, x, max_norm):
 
 def repeated_picture_by_tangents(d):
     """log u ≤ u − 1 for each of the three, instead of Jensen."""
-    d.step("log(2*p)/2 + log(4*q)/4 + log(4*r)/4 - 3/2*log(2)", because="the logarithm of a product")
-    d.bound("(2*p - 1)/2 + (4*q - 1)/4 + (4*r - 1)/4 - 3/2*log(2)", because="log u is at most u − 1")
-    return d.step("-3/2*log(2)", because="p + q + r = 1")
+    d.step("log(2*p_1)/2 + log(4*p_2)/4 + log(4*p_3)/4 - 3/2*log(2)", because="the logarithm of a product")
+    d.bound("(2*p_1 - 1)/2 + (4*p_2 - 1)/4 + (4*p_3 - 1)/4 - 3/2*log(2)", because="log u is at most u − 1")
+    return d.step("-3/2*log(2)", because="p_1 + p_2 + p_3 = 1")
 
 
 def sizes_by_fit(predicted=((5, (3.0, 300.0)), (80, (9.0, 200.0))), epochs=40, sizes=(5, 80)):
@@ -706,7 +706,7 @@ WRONG = [
     ("check_training_step", lambda model, optimizer, loss_fn, x, max_norm: (1.0, 1.0), "The weights do not move"),
     ("check_repeated_picture", lambda d: d, "the last line is"),
     ("check_repeated_picture", lambda d: d.bound("-3/2*log(2)", because="at once"), "At least 2 steps are asked for"),
-    ("check_repeated_picture", lambda d: d.bound("log(p/2 + q/4 + r/4)", because="Jensen").step(
+    ("check_repeated_picture", lambda d: d.bound("log(p_1/2 + p_2/4 + p_3/4)", because="Jensen").step(
         "-3/2*log(2)", because="the largest"), "does not hold"),
     ("check_code_sizes", sizes_by_fit(predicted=((5, 10.0), (80, 20.0))), "Predict first"),
     ("check_code_sizes", sizes_by_fit(sizes=(80, 5), epochs=1), "they have [80, 5]"),

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import nbformat
 import numpy as np
 import pytest
 import torch
@@ -498,3 +499,24 @@ def test_the_pca_of_own_pictures_is_as_good_as_any(own_pictures):
     best = ((exact.inverse_transform(exact.transform(test)) - test) ** 2).mean(1)
     assert_close(own_pictures.squared_errors(patches.test, pca.decode(pca(patches.test))).mean().item(), best.mean(),
                  rtol=1e-3, atol=0)
+
+
+# ---------------------------------------------------------------- seeds, and Figure 8.5
+
+def test_seeds_trains_what_the_chapter_defines(script):
+    seeds = script("seeds")
+    names = seeds.chapter(torch.device("cpu"))
+    mnist = data.ImageData("two patterns", *(data.ImageSet(pictures(n, n), None) for n in (1000, 50)))
+    *of_fit, active = seeds.by_fit(names, mnist, 3, 0, epochs=2)
+    for rate, distortion in (seeds.by_hand(names, mnist, 0, epochs=2), of_fit):
+        assert 0 < rate < 50 and 0 < distortion < 0.99 * 784 * math.log(2)
+    assert active in range(4)
+
+
+def test_figure_8_5_shows_the_table_of_the_benchmark(script):
+    notebook = nbformat.read(script("seeds").NOTEBOOK, as_version=4)
+    [shown] = (cell.source.split('"""')[1] for cell in notebook.cells if 'printed = """' in cell.source)
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("## learning_rate.py")[2].partition("learning rate ")[2].split("\n\n")[0]
+    rows = [line.split() for line in table.splitlines()[1:]]
+    assert len(rows) == len(script("learning_rate").RATES) and [line.split() for line in shown.splitlines()] == rows

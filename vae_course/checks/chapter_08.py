@@ -102,7 +102,7 @@ def _loss(combine: Callable) -> Callable:
 check_loss = Check(
     "loss(x, recon_logits, mu, logvar) → −ELBO, the scalar mean over the batch, in nats per example (notebook 08).",
     _loss(lambda recon, kl, D, Z: -(recon - kl).mean()), [_batch(3), _batch(4)], {
-    "The sign: this is the ELBO; the loss that is minimised is −ELBO.": But(torch.neg),
+    "The sign: this is the ELBO; the loss that is minimized is −ELBO.": But(torch.neg),
     "The sign of the KL: the loss is −recon + kl.": _loss(lambda recon, kl, D, Z: -(recon + kl).mean()),
     "The KL is missing.": _loss(lambda recon, kl, D, Z: -recon.mean()),
     "You averaged over the pixels: sum them, or β becomes 784 (here 42) in disguise.":

@@ -117,15 +117,16 @@ check_training_step = Inspection(
 
 check_repeated_picture = ProveIt(
     "repeated_picture(d) → the derivation d with at least two steps up to the ceiling (notebook 08).",
-    Task([("log(p)/2 + log(q)/4 + log(r)/4", ""),
-          ("log(2*p)/2 + log(4*q)/4 + log(4*r)/4 - 3/2*log(2)", "the logarithm of a product"),
-          ("log(p + q + r) - 3/2*log(2)", "Jensen, with the weights 1/2, 1/4, 1/4"),
-          ("-3/2*log(2)", "p + q + r = 1")], positive("p q r"), given=[("p + q + r", "1")], relation="<=", mistakes={
-        "Jensen gives a bound: use d.bound(…, relation=\"<=\").": "log(p/2 + q/4 + r/4)",
+    Task([("log(p_1)/2 + log(p_2)/4 + log(p_3)/4", ""),
+          ("log(2*p_1)/2 + log(4*p_2)/4 + log(4*p_3)/4 - 3/2*log(2)", "the logarithm of a product"),
+          ("log(p_1 + p_2 + p_3) - 3/2*log(2)", "Jensen, with the weights 1/2, 1/4, 1/4"),
+          ("-3/2*log(2)", "p_1 + p_2 + p_3 = 1")], positive("p_1 p_2 p_3"), given=[("p_1 + p_2 + p_3", "1")], relation="<=",
+         mistakes={
+        "Jensen gives a bound: use d.bound(…, relation=\"<=\").": "log(p_1/2 + p_2/4 + p_3/4)",
         "What is multiplied in must be taken out again: ½ log 2, ¼ log 4 and ¼ log 4 are 3/2 log 2.":
-            "log(2*p)/2 + log(4*q)/4 + log(4*r)/4",
+            "log(2*p_1)/2 + log(4*p_2)/4 + log(4*p_3)/4",
         "That is the ceiling of four different pictures.": "-log(4)",
-        "A picture that is there twice counts twice: the weights are ½, ¼ and ¼.": "(log(p) + log(q) + log(r))/3",
+        "A picture that is there twice counts twice: the weights are ½, ¼ and ¼.": "(log(p_1) + log(p_2) + log(p_3))/3",
     }), 2, "{n} steps, each proved. A batch is best explained by giving each picture its share of the batch.")
 
 
