@@ -94,8 +94,32 @@ def test_make_notebooks_stores_one_output_with_picture_and_words(saved, monkeypa
 
     cell, explorer = saved
     before = nbformat.v4.new_output("display_data", data={"text/html": "<p>something else</p>"})
-    stored = without_widgets([before, *copy.deepcopy(cell.outputs), *cell.outputs, before])
+    stored = without_widgets([before, *copy.deepcopy(cell.outputs), *cell.outputs, before], {})
     both = ["image/png", "text/plain"]
     assert [sorted(output["data"]) for output in stored] == [["text/html"], both, both, ["text/html"]]
     assert base64.b64decode(stored[1]["data"]["image/png"]) in [_small(explorer.still())]
     assert stored[1]["data"]["text/plain"] == "Explorer: a bar > 0"
+
+
+def test_make_notebooks_stores_a_progress_bar_as_it_ended(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[1] / "tools"))
+    import ipywidgets
+    from tqdm.notebook import tqdm
+
+    from notebooks import without_widgets
+
+    with tqdm(total=40, unit="step", display=False) as bar:
+        for step in range(40):
+            bar.set_postfix({"elbo": -110 - step}, refresh=False)
+            bar.update()
+    box = bar.container
+    widgets = {widget.model_id: widget.get_state() for widget in (box, *box.children)}
+    for state in widgets.values():  # as a front end is told it
+        if "children" in state:
+            state["children"] = [f"IPY_MODEL_{child.model_id}" for child in box.children]
+    first = {"text/plain": "  0%|          | 0/40 [00:00<?, ?step/s]", WIDGET_VIEW: {"model_id": box.model_id}}
+    other = {"text/plain": "IntSlider(value=0)", WIDGET_VIEW: {"model_id": ipywidgets.IntSlider().model_id}}
+    outputs = [nbformat.v4.new_output("display_data", data=data) for data in (first, other)]
+    bar_line, slider = (output["data"] for output in without_widgets(outputs, widgets))
+    assert bar_line.keys() == {"text/plain"} and slider == {"text/plain": "IntSlider(value=0)"}
+    assert bar_line["text/plain"].startswith("100%|██████████| 40/40 [") and "elbo=-149]" in bar_line["text/plain"]

@@ -7,6 +7,7 @@
 
 import base64
 import hashlib
+import html
 import io
 import re
 import sys
@@ -102,15 +103,30 @@ def smaller(png: str) -> str:
     return min(base64.b64encode(target.getvalue()).decode(), png, key=len)
 
 
-def without_widgets(outputs: list) -> list:
+def bar_at_the_end(view: dict, widgets: dict) -> str | None:
+    """The line of a progress bar as it ended: what it showed is in the state of its widgets. None if it is no bar."""
+    parts = [widgets.get(child.removeprefix("IPY_MODEL_"), {})
+             for child in widgets.get(view["model_id"], {}).get("children", [])]
+    if [part.get("_model_name") for part in parts] != ["HTMLModel", "FloatProgressModel", "HTMLModel"]:
+        return None
+    left, bar, right = parts
+    done = round(10 * bar["value"] / bar["max"]) if bar["max"] else 0
+    return html.unescape(f"{left['value']}|{'█' * done:10}|{right['value']}").replace("\u2007", " ")
+
+
+def without_widgets(outputs: list, widgets: dict) -> list:
     """The outputs of a cell for a static page: an explorer's two become one, its still picture and its words.
 
-    A widget without its kernel is shown as an error, and GitHub shows a picture more surely than HTML with one in it.
+    A widget without its kernel is shown as an error, and GitHub shows a picture more surely than HTML with one in it. A
+    progress bar is stored as it ended, given the states of all widgets by their ids; its first line would be stored else.
     """
     kept: list = []
     for output in outputs:
         still = STILL.search(kept[-1].get("data", {}).get("text/html", "")) if kept else None
-        if output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None) and still:
+        view = output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+        if view and (line := bar_at_the_end(view, widgets)):
+            output["data"]["text/plain"] = line
+        elif view and still:
             kept.pop()
             output["data"]["image/png"] = still[1]
         kept.append(output)
@@ -123,12 +139,12 @@ def execute(path: Path) -> None:
 
     notebook = nbformat.read(path, as_version=4)
     fold(notebook)
-    client = NotebookClient(notebook, timeout=600, kernel_name="python3", store_widget_state=False, record_timing=False,
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3", store_widget_state=True, record_timing=False,
                             resources={"metadata": {"path": str(path.parent)}})
     client.execute()
     for cell in notebook.cells:
         if "outputs" in cell:
-            cell.outputs = without_widgets(cell.outputs)
+            cell.outputs = without_widgets(cell.outputs, client.widget_state)
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
                 output["data"]["image/png"] = smaller(output["data"]["image/png"])
