@@ -1,4 +1,4 @@
-"""The mixture as a prior: beside torch.distributions and scikit-learn, in training, in files, and its gain on known codes."""
+"""The mixture as a prior: beside torch.distributions and scikit-learn, in training, in files, and its gain."""
 
 import math
 
@@ -163,7 +163,8 @@ def test_training_teaches_the_prior_too():
     prior = a_mixture()
     before = [parameter.clone() for parameter in prior.parameters()]
     model = small_vae(prior)
-    training.fit(model, objectives.negative_elbo, pictures(64), epochs=2, prepare=nn.Identity(), batch_size=16, progress=False)
+    training.fit(model, objectives.negative_elbo, pictures(64), epochs=2, prepare=nn.Identity(), batch_size=16,
+                 progress=False)
     after = dict(prior.named_parameters())
     assert all(not torch.equal(old, new) for old, new in zip(before, after.values()))
     below = torch.tril(torch.ones(Z, Z)).bool()
@@ -201,7 +202,8 @@ def test_what_needs_a_gaussian_says_so():
     assert not model.has_standard_prior()
 
 
-@pytest.mark.parametrize("prior, got", [(MixturePrior, "the class MixturePrior"), (nn.Identity(), "Identity"), (3.0, "float")])
+@pytest.mark.parametrize("prior, got", [(MixturePrior, "the class MixturePrior"), (nn.Identity(), "Identity"),
+                                        (3.0, "float")])
 def test_what_is_no_prior_is_refused(prior, got):
     plain = small_vae()
     with pytest.raises(TypeError, match=rf"prior must have log_prob\(z\) and sample.*got {got}"):
