@@ -58,15 +58,15 @@ class Plan:
     hidden_dim: int = 500
     latent_dim: int = 50
     loss_takes_progress: bool = False
-    components: int = 20        # of the prior; 0 stands for N(0, I)
-    prior_from: float = 0.6     # the share of the training after which the mixture is fitted, to be learned from then on
+    components: int = 50        # of the prior; 0 stands for N(0, I)
+    prior_from: float = 0.4     # the share of the training after which the mixture is fitted, to be learned from then on
 
 
 def quick_plans() -> dict[str, Plan]:
     """For minutes on a CPU: the ELBO, with a KL that is warmed up."""
     warm = partial(objectives.warm_up_negative_elbo, warm_up=0.2)
-    return {"stochastic": Plan(66, 256, 3e-3, warm, "VAE, one layer, KL warm-up", loss_takes_progress=True),
-            "fixed": Plan(18, 256, 3e-3, warm, "VAE, one layer, KL warm-up", loss_takes_progress=True)}
+    return {"stochastic": Plan(56, 256, 3e-3, warm, "VAE, one layer, KL warm-up", loss_takes_progress=True),
+            "fixed": Plan(16, 256, 3e-3, warm, "VAE, one layer, KL warm-up", loss_takes_progress=True)}
 
 
 def full_plans() -> dict[str, Plan]:
