@@ -3,6 +3,7 @@
     python benchmarks/likelihood.py            # --quick on a CPU: under six minutes on 2 cores
     python benchmarks/likelihood.py --full     # the default on a GPU: the importance-weighted objective, many epochs
     python benchmarks/likelihood.py --architecture published    # 784-200-200-50 with tanh, as in Burda et al. (2016)
+    python benchmarks/likelihood.py --components 0      # the prior N(0, I), in place of a mixture that is learned
 
 Every number is in nats per image on the 10,000 test images: the test ELBO, and −log p(x) by L_5000. `--quick` computes L_50
 for all test images, and adds the mean of L_5000 − L_50 over 200 of them; both enter the standard error. Settings were
@@ -20,10 +21,11 @@ import common
 import torch
 from torch import nn
 
-from vae_course import data, evaluation, models, objectives, training
+from vae_course import data, densities, evaluation, models, objectives, runtime, training
 from vae_course.training import schedules
 
 K, K_QUICK, N_QUICK = 5000, 50, 200
+N_CODES = 30_000        # training images whose codes the mixture is fitted to
 
 
 class Row(NamedTuple):
@@ -56,13 +58,15 @@ class Plan:
     hidden_dim: int = 500
     latent_dim: int = 50
     loss_takes_progress: bool = False
+    components: int = 50        # of the prior; 0 stands for N(0, I)
+    prior_from: float = 0.4     # the share of the training after which the mixture is fitted, to be learned from then on
 
 
 def quick_plans() -> dict[str, Plan]:
     """For minutes on a CPU: the ELBO, with a KL that is warmed up."""
     warm = partial(objectives.warm_up_negative_elbo, warm_up=0.2)
-    return {"stochastic": Plan(66, 256, 3e-3, warm, "VAE, one layer, KL warm-up", loss_takes_progress=True),
-            "fixed": Plan(18, 256, 3e-3, warm, "VAE, one layer, KL warm-up", loss_takes_progress=True)}
+    return {"stochastic": Plan(56, 256, 3e-3, warm, "VAE, one layer, KL warm-up", loss_takes_progress=True),
+            "fixed": Plan(16, 256, 3e-3, warm, "VAE, one layer, KL warm-up", loss_takes_progress=True)}
 
 
 def full_plans() -> dict[str, Plan]:
@@ -100,7 +104,8 @@ def network(plan: Plan, mean_image: torch.Tensor) -> models.VAE:
 def name_of(plan: Plan) -> str:
     """How the table calls it."""
     shape = {"wide": "{0}-{0}-{1}", "published": "{0}-{0}-{1} tanh", "convolutional": "convolutions-{0}-{1}"}
-    return f"{plan.words}, " + shape[plan.architecture].format(plan.hidden_dim, plan.latent_dim)
+    prior = f", mixture of {plan.components} as prior" if plan.components else ""
+    return f"{plan.words}{prior}, " + shape[plan.architecture].format(plan.hidden_dim, plan.latent_dim)
 
 
 # ---------------------------------------------------------------- one protocol
@@ -120,14 +125,41 @@ def measure(protocol: str, plan: Plan, device: torch.device, args) -> Result:
     train, test, prepare = images_of(protocol, device, args)
     torch.manual_seed(args.seed)
     model = network(plan, data.grey(train).mean(0).cpu()).to(device)
-    history = training.fit(model, plan.loss, train, epochs=plan.epochs, prepare=prepare, batch_size=plan.batch_size,
-                           learning_rate=plan.learning_rate, schedule=schedules.cosine, seed=args.seed,
-                           loss_takes_progress=plan.loss_takes_progress,
-                           progress=sys.stderr.isatty())
+    started = time.perf_counter()
+    train_by(plan, model, train, prepare, args.seed)
+    seconds = time.perf_counter() - started
     found = evaluation.test_elbo(model, test, prepare=prepare)
     active = evaluation.active_units(model, test, prepare=prepare).sum().item()
     return Result(negative_log_px(model, test, prepare, args.full), found.elbo, found.rate, active,
-                  sum(history.column("seconds")))
+                  seconds)
+
+
+def train_by(plan: Plan, model: models.VAE, images: torch.Tensor, prepare, seed: int) -> None:
+    """Train with N(0, I), fit the mixture to the codes, and go on with it where the rate and the warm-up had come to."""
+    change = round(plan.epochs * plan.prior_from) if plan.components else plan.epochs
+    for first, last in ((0, change), (change, plan.epochs)):
+        if first == last:
+            continue
+        if first:
+            with runtime.seeded(seed, images.device):
+                model.prior = models.MixturePrior.of_codes(codes_of(model, images[:N_CODES], prepare), plan.components, seed)
+
+        def done(progress, first=first, last=last):
+            return (first + (last - first) * progress) / plan.epochs        # the share of the whole training
+
+        def loss(model, x, progress, done=done):
+            return plan.loss(model, x, **({"progress": done(progress)} if plan.loss_takes_progress else {}))
+
+        training.fit(model, loss, images, epochs=last - first, prepare=prepare, batch_size=plan.batch_size,
+                     seed=seed + first, learning_rate=plan.learning_rate,
+                     schedule=lambda progress, done=done: schedules.cosine(done(progress)),
+                     loss_takes_progress=True, progress=sys.stderr.isatty())
+
+
+@torch.no_grad()
+def codes_of(model: models.VAE, images: torch.Tensor, prepare) -> torch.Tensor:
+    """One draw z ~ q(z|x) for each image: (N, Z)."""
+    return torch.cat([densities.reparameterize(*model.encode(prepare(block))) for block in images.split(1000)])
 
 
 def images_of(protocol: str, device: torch.device, args):
@@ -163,6 +195,7 @@ def main() -> None:
     parser.add_argument("--protocols", nargs="+", choices=PUBLISHED, default=list(PUBLISHED))
     parser.add_argument("--architecture", choices=ARCHITECTURES, default="wide",
                         help="; ".join(f"{name}: {words}" for name, words in ARCHITECTURES.items()))
+    parser.add_argument("--components", type=int, help="of the mixture that is the prior; 0: N(0, I)")
     parser.add_argument("--epochs", type=int, help="in place of the plan's")
     parser.add_argument("--held-out", action="store_true", help="evaluate on 10,000 held-out images, not on the test set")
     parser.add_argument("--seed", type=int, default=0)
@@ -177,8 +210,8 @@ def main() -> None:
     results = {}
     for protocol in args.protocols:
         plan = with_architecture((full_plans() if args.full else quick_plans())[protocol], args.architecture)
-        if args.epochs is not None:
-            plan = replace(plan, epochs=args.epochs)
+        given = {name: getattr(args, name) for name in ("epochs", "components") if getattr(args, name) is not None}
+        plan = replace(plan, **given)
         results[protocol] = measure(protocol, plan, device, args)
         report(protocol, plan, results[protocol], args.held_out)
     best = results.get("stochastic") or next(iter(results.values()))

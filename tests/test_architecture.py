@@ -30,6 +30,7 @@ ARROWS = {
     "samples": {"arguments", "evaluation"},
     "semi_supervised": {"conditional", "densities", "evaluation", "models", "objectives", "runtime"},
     "linear_gaussian": {"densities"},
+    "trained": {"checkpoints", "data", "models", "objectives", "runtime", "training"},
     "drawings": {"plots"},
     "plots": {"pixels"},
     "widgets": {"derivations", "latent", "pixels", "plots"},

@@ -1,7 +1,8 @@
 """What is maximised: the ELBO in its two terms, and the importance-weighted bound. Models are passed in.
 
 A model here is anything with `encode(x, *condition)`, `decode(z, *condition)`, `likelihood.log_prob(x, recon)`,
-`kl(mu, logvar, *condition)` and `log_prior(z, *condition)`; `condition` is empty for a VAE.
+`kl(mu, logvar, *condition)` and `log_prior(z, *condition)`; `condition` is empty for a VAE. Where its KL has no formula it
+has `kl_at(z, mu, logvar, *condition)` too, which estimates it with a draw z that is there already.
 """
 
 import inspect
@@ -21,7 +22,7 @@ class ElboTerms(NamedTuple):
     """The two terms of the ELBO, one value per example, in nats."""
 
     recon: Tensor  # (B,) E_q log p(x|z), estimated with one z per example
-    kl: Tensor     # (B,) KL(q(z|x) || p(z)) ≥ 0
+    kl: Tensor     # (B,) KL(q(z|x) || p(z)) ≥ 0; where it has no formula, estimated with the same z
 
     @property
     def elbo(self) -> Tensor:
@@ -49,6 +50,8 @@ def elbo_terms(model, x: Tensor, *condition: Tensor, generator: torch.Generator 
     mu, logvar = _encode(model, x, condition)               # (B, Z) each
     z = reparameterize(mu, logvar, generator)               # (B, Z)
     recon = model.likelihood.log_prob(x, model.decode(z, *condition))
+    if hasattr(model, "kl_at"):
+        return ElboTerms(recon=recon, kl=model.kl_at(z, mu, logvar, *condition))
     return ElboTerms(recon=recon, kl=model.kl(mu, logvar, *condition))
 
 

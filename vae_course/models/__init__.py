@@ -1,7 +1,8 @@
 """The VAE and what it is made of.
 
 likelihoods  what the decoder's output means: Bernoulli, continuous Bernoulli, Gaussian, discretized logistic
-vae          the model: an encoder, a decoder and a likelihood
+priors       p(z) beyond N(0, I): a mixture of Gaussians
+vae          the model: an encoder, a decoder, a likelihood and a prior
 networks     fully connected and convolutional encoders and decoders, for examples of any shape
 files        a model in a file from which it is built again, and a decoder for programs without Python
 """
@@ -22,8 +23,9 @@ from vae_course.models.networks import (
     reference_vae,
     start_at_mean_image,
 )
+from vae_course.models.priors import MixturePrior
 from vae_course.models.vae import VAE
 
 __all__ = ["VAE", "BernoulliLikelihood", "ContinuousBernoulliLikelihood", "DiscretizedLogisticLikelihood", "GaussianEncoder",
-           "GaussianLikelihood", "PixelBias", "conv_vae", "export_decoder", "load", "mlp", "mlp_vae", "reference_vae",
-           "remembers", "save", "start_at_mean_image"]
+           "GaussianLikelihood", "MixturePrior", "PixelBias", "conv_vae", "export_decoder", "load", "mlp", "mlp_vae",
+           "reference_vae", "remembers", "save", "start_at_mean_image"]

@@ -29,7 +29,8 @@ MODEL, DECODER, VERSION = "vae_course model", "vae_course decoder", "1"
 BUILDERS = {"mlp_vae": "models", "conv_vae": "models", "mlp_cvae": "conditional", "conv_cvae": "conditional",
             "class_mean_vae": "conditional", "SemiSupervisedVAE": "semi_supervised"}
 PARTS = {"BernoulliLikelihood": "models", "ContinuousBernoulliLikelihood": "models", "GaussianLikelihood": "models",
-         "DiscretizedLogisticLikelihood": "models", "ClassMeans": "conditional"}
+         "DiscretizedLogisticLikelihood": "models", "ClassMeans": "conditional",
+         "MixturePrior": "models"}
 IN_THE_MODEL = ("likelihood", "prior")      # arguments that are told as the model has them when it is saved
 IN_THE_WEIGHTS = ("mean_image",)
 BY_HAND = "checkpoints.save_weights(model, path) writes the weights alone"

@@ -40,7 +40,7 @@ class GaussianEncoder(nn.Module):
 @remembers
 def mlp_vae(input_shape: Sequence[int] | int, latent_dim: int = 20, hidden_dim: int = 400,
             activation: Callable[[], nn.Module] = nn.ReLU, likelihood: nn.Module | None = None,
-            mean_image: Tensor | None = None) -> VAE:
+            mean_image: Tensor | None = None, prior: nn.Module | None = None) -> VAE:
     """A fully connected VAE, D – hidden_dim – latent_dim – hidden_dim – D, for pictures of any size or rows of a table.
 
     Args:
@@ -51,6 +51,7 @@ def mlp_vae(input_shape: Sequence[int] | int, latent_dim: int = 20, hidden_dim: 
         likelihood: as VAE; Bernoulli if None. A table's numbers need a Gaussian one.
         mean_image: mean training example, of the shape of one, at which training then begins instead of at grey noise: the
             decoder's output bias starts there, or at its log-odds where the output is a logit.
+        prior: as VAE; N(0, I) if None.
 
     Raises:
         TypeError, ValueError: naming the argument, what was expected and the way out.
@@ -61,25 +62,27 @@ def mlp_vae(input_shape: Sequence[int] | int, latent_dim: int = 20, hidden_dim: 
     encoder = GaussianEncoder(nn.Sequential(nn.Flatten(), mlp([n, hidden_dim], activation), activation()),
                               hidden_dim, latent_dim)
     decoder = nn.Sequential(mlp([latent_dim, hidden_dim, n], activation), nn.Unflatten(1, shape))
-    model = VAE(encoder, decoder, likelihood, shape)
+    model = VAE(encoder, decoder, likelihood, shape, prior)
     if mean_image is not None:
         start_at_mean_image(decoder[0][-1], mean_image, likelihood)  # type: ignore[index]
     return model
 
 
 def reference_vae(latent_dim: int = 20, hidden_dim: int = 400, activation: Callable[[], nn.Module] = nn.ReLU,
-                  likelihood: nn.Module | None = None, mean_image: Tensor | None = None) -> VAE:
+                  likelihood: nn.Module | None = None, mean_image: Tensor | None = None,
+                  prior: nn.Module | None = None) -> VAE:
     """The network of the course: `mlp_vae` for 28×28 grey pictures, 784 – hidden_dim – latent_dim – hidden_dim – 784.
 
     Args, Raises: as `mlp_vae`.
     """
-    return mlp_vae((1, 28, 28), latent_dim, hidden_dim, activation, likelihood, mean_image)
+    return mlp_vae((1, 28, 28), latent_dim, hidden_dim, activation, likelihood, mean_image, prior)
 
 
 @remembers
 def conv_vae(input_shape: Sequence[int] = (1, 28, 28), latent_dim: int = 20, channels: int = 32, hidden_dim: int = 256,
              depth: int | None = None, activation: Callable[[], nn.Module] = nn.SiLU,
-             likelihood: nn.Module | None = None, mean_image: Tensor | None = None) -> VAE:
+             likelihood: nn.Module | None = None, mean_image: Tensor | None = None,
+             prior: nn.Module | None = None) -> VAE:
     """A convolutional VAE: 28×28 – 14×14 – 7×7 – hidden_dim – latent_dim, and back by transposed convolutions.
 
     Args:
@@ -87,8 +90,8 @@ def conv_vae(input_shape: Sequence[int] = (1, 28, 28), latent_dim: int = 20, cha
         channels: of the first layer; each further layer has twice as many, up to eight times as many.
         hidden_dim: width of the linear layer beside the code.
         depth: how often the sides are halved; if None, as long as the smaller one stays at least 4.
-        latent_dim, activation, likelihood, mean_image: as `mlp_vae`; here the decoder adds the mean image to its output,
-            pixel by pixel.
+        latent_dim, activation, likelihood, mean_image, prior: as `mlp_vae`; here the decoder adds the mean image to its
+            output, pixel by pixel.
 
     Raises:
         TypeError, ValueError: as `mlp_vae`; if a side is below 8, or too short for this depth.
@@ -103,7 +106,7 @@ def conv_vae(input_shape: Sequence[int] = (1, 28, 28), latent_dim: int = 20, cha
     decoder = conv_decoder(latent_dim, hidden_dim, widths, sizes, activation)
     if mean_image is not None:
         start_at_mean_image(decoder[-1], mean_image, likelihood)  # type: ignore[arg-type]
-    return VAE(GaussianEncoder(features, hidden_dim, latent_dim), decoder, likelihood, shape)
+    return VAE(GaussianEncoder(features, hidden_dim, latent_dim), decoder, likelihood, shape, prior)
 
 
 # ---------------------------------------------------------------- convolutions for any size

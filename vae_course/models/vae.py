@@ -1,4 +1,4 @@
-"""The VAE: an encoder, a decoder and a likelihood, each of which can be exchanged for another."""
+"""The VAE: an encoder, a decoder, a likelihood and a prior, each of which can be exchanged for another."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,31 +20,35 @@ from vae_course.models.likelihoods import BernoulliLikelihood
 
 
 class VAE(nn.Module):
-    """A variational autoencoder with the prior p(z) = N(0, I), or another Gaussian: see `prior_parameters`.
+    """A variational autoencoder: p(x) = ∫ p(x|z) p(z) dz, with q(z|x) for the posterior.
 
     Args:
         encoder: x (B, *input_shape) → (mu, logvar), (B, Z) each; needs an attribute `latent_dim`.
         decoder: z (B, Z) → recon (B, *input_shape), whose meaning the likelihood fixes.
         likelihood: `log_prob`, `mean` and `sample`; Bernoulli if None.
         input_shape: shape of one example: (C, H, W) of a picture, (D,) of a row of a table.
+        prior: `log_prob` and `sample`, such as `MixturePrior`; N(0, I) if None. `model.prior = …` exchanges it later.
+            A Gaussian of independent dimensions is stated by `prior_parameters` alone, which a subclass overrides.
 
     Raises:
-        TypeError: if the encoder has no latent_dim, or the likelihood lacks one of the three.
+        TypeError: if the encoder has no latent_dim, or the likelihood or the prior lacks one of its parts.
 
     Source: Kingma & Welling (2014), arXiv:1312.6114. Built in notebooks/08.
     """
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module, likelihood: nn.Module | None = None,
-                 input_shape: Sequence[int] = (1, 28, 28)):
+                 input_shape: Sequence[int] = (1, 28, 28), prior: nn.Module | None = None):
         super().__init__()
         if not hasattr(encoder, "latent_dim"):
             raise TypeError(f"encoder must have an attribute latent_dim, the length of z, and give (mu, logvar), as "
                             f"models.GaussianEncoder(features, feature_dim, latent_dim) does, got {type(encoder).__name__}")
         check_likelihood(likelihood)
+        check_prior(prior)
         self.encoder, self.decoder = encoder, decoder
         self.likelihood: Any = likelihood if likelihood is not None else BernoulliLikelihood()
         self.input_shape = tuple(input_shape)
         self.latent_dim: int = encoder.latent_dim  # type: ignore[assignment]
+        self.prior: Any = prior
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """mu and logvar of q(z|x), (B, Z) each, for images x (B, *input_shape) in [0, 1]."""
@@ -63,28 +67,43 @@ class VAE(nn.Module):
 
     def prior_parameters(self) -> tuple[Tensor, Tensor]:
         """mean and logvar of p(z), (Z,) each. For another Gaussian prior override this alone: all else follows from it."""
+        if self.prior is not None:
+            raise ValueError(f"the prior, {type(self.prior).__name__}, has no mean and logvar that say all of it: take "
+                             f"model.log_prior(z) and model.sample_prior(n)")
         zeros = torch.zeros(2, self.latent_dim, device=next(self.parameters()).device)
         return zeros[0], zeros[1]
 
     def has_standard_prior(self) -> bool:
         """Whether the prior is N(0, I) by construction, so that shorter formulas with the same digits may be used."""
-        return getattr(self.prior_parameters, "__func__", None) is VAE.prior_parameters
+        return self.prior is None and getattr(self.prior_parameters, "__func__", None) is VAE.prior_parameters
 
     def kl(self, mu: Tensor, logvar: Tensor, *condition: Tensor) -> Tensor:
-        """KL(q(z|x) || p(z)): (B,) nats."""
+        """KL(q(z|x) || p(z)): (B,) nats; by its formula if the prior is Gaussian, else estimated with one draw of z."""
         if self.has_standard_prior():
             return kl_to_standard_normal(mu, logvar)
+        if hasattr(self.prior, "log_prob"):
+            return self.kl_at(reparameterize(mu, logvar), mu, logvar)
         return kl_between_normals(mu, logvar, *(part.expand_as(mu) for part in self.prior_parameters(*condition)))
+
+    def kl_at(self, z: Tensor, mu: Tensor, logvar: Tensor, *condition: Tensor) -> Tensor:
+        """`kl`, where it has no formula with this draw z (B, Z) of q(z|x): log q(z|x) − log p(z), (B,) nats."""
+        if hasattr(self.prior, "log_prob"):
+            return normal_log_density(z, mu, logvar) - self.log_prior(z)
+        return self.kl(mu, logvar, *condition)
 
     def log_prior(self, z: Tensor, *condition: Tensor) -> Tensor:
         """log p(z): (B, Z) to (B,) nats."""
         if self.has_standard_prior():
             return standard_normal_log_density(z)
+        if hasattr(self.prior, "log_prob"):
+            return self.prior.log_prob(z)
         return normal_log_density(z, *(part.expand_as(z) for part in self.prior_parameters(*condition)))
 
     @torch.no_grad()
     def sample_prior(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n draws z ~ p(z): (n, Z). The generator is on the CPU."""
+        if self.prior is not None:
+            return self.prior.sample(n, generator)
         mean, logvar = (part.cpu().expand(n, self.latent_dim) for part in self.prior_parameters())
         return reparameterize(mean, logvar, generator).to(next(self.parameters()).device)  # the same digits on each device
 
@@ -188,6 +207,15 @@ def check_likelihood(likelihood: Any) -> None:
     if isinstance(likelihood, type):
         got, way_out = f"the class {likelihood.__name__}", f": {likelihood.__name__}(), with brackets"
     raise TypeError(f"likelihood must have {', '.join(parts)}, as models.GaussianLikelihood() has, got {got}{way_out}")
+
+
+def check_prior(prior: Any) -> None:
+    """Raise TypeError unless this is a prior p(z), or None, which stands for N(0, I)."""
+    if prior is None or not isinstance(prior, type) and hasattr(prior, "log_prob") and hasattr(prior, "sample"):
+        return
+    got = f"the class {prior.__name__}" if isinstance(prior, type) else type(prior).__name__
+    raise TypeError(f"prior must have log_prob(z) and sample(n, generator), as models.MixturePrior(latent_dim, "
+                    f"num_components) has, or be None for N(0, I), got {got}")
 
 
 def example_of(shape: tuple[int, ...], image: np.ndarray | Tensor) -> Tensor:
