@@ -16,7 +16,7 @@ from vae_course.derivations.tasks import Task, positive
 
 
 def _mixture(n_classes: int, n_pixels: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """A picture (D,) of zeros and ones, the prior (Z,) and the probabilities of white (Z, D)."""
+    """A picture (D,) of zeros and ones, the prior (K,) and the probabilities of white (K, D)."""
     generator = torch.Generator().manual_seed(seed)
     x = (torch.rand(n_pixels, generator=generator) < 0.4).float()
     prior = torch.rand(n_classes, generator=generator) + 0.2
@@ -32,7 +32,7 @@ def _share(joint):
 
 
 check_class_posterior = Check(
-    "class_posterior(x, prior, lam) → (Z,) p(z|x) of one picture under a Bernoulli mixture (notebook 01).",
+    "class_posterior(x, prior, lam) → (K,) p(z|x) of one picture under a Bernoulli mixture (notebook 01).",
     lambda x, w, lam: _share(w * _px(x, lam).prod(1)), [_mixture(3, 4, seed=1), _mixture(2, 5, seed=2)], {
     "That is the joint p(x, z): divide it by its sum over z, which is p(x).": lambda x, w, lam: w * _px(x, lam).prod(1),
     "The prior is missing: multiply by it before you divide by the sum.": lambda x, w, lam: _share(_px(x, lam).prod(1)),
