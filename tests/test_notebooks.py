@@ -188,12 +188,21 @@ def test_closing(notebook):
     assert "**References.**" in closing and "**Next.**" in closing
 
 
+def headings(path: Path) -> list[str]:
+    """The headings of a notebook as JupyterLab, Colab and GitHub address them within a page."""
+    text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+    return [line.replace(" ", "-") for line in re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)]
+
+
 @every_path
 def test_links_lead_somewhere(path):
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "markdown":
             for target in re.findall(r"\]\(([^)\s]+)\)", cell.source):
-                assert target.startswith("https://") or (path.parent / target).is_file(), target
+                name, _, heading = target.partition("#")
+                there = path.parent / (name or path.name)
+                assert target.startswith("https://") or there.is_file(), target
+                assert not heading or name.startswith("https://") or heading in headings(there), target
 
 
 # ---------------------------------------------------------------- folded cells
